@@ -1,0 +1,13 @@
+#!/usr/bin/env node
+// Runs one of the project's commands. Node 22.18 and later run TypeScript as it is; tsx serves older versions.
+import { pathToFileURL } from 'node:url';
+import { join } from 'node:path';
+
+const [, , command = 'lesson', ...rest] = process.argv;
+process.argv = [process.argv[0], join(import.meta.dirname, `${command}.ts`), ...rest];
+
+if (!process.features.typescript) {
+  const { register } = await import('tsx/esm/api');
+  register();
+}
+await import(pathToFileURL(process.argv[1]).href);
