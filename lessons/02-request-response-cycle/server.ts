@@ -1,0 +1,92 @@
+import { createServer } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+const port = Number(process.env.PORT ?? 3000);
+
+/** The responses to GET /wait that are still open. */
+const waiting = new Set<ServerResponse>();
+
+/** How the other responses to GET /wait came to their end. */
+let finished = 0;
+let left = 0;
+
+const colours = new Map([
+  ['apple', 'red'],
+  ['plum', 'blue'],
+]);
+
+/** A pretend database: it takes a moment, knows two fruits, and breaks on a worm. */
+async function lookUp(name: string): Promise<string | undefined> {
+  await sleep(1);
+  if (name === 'worm') throw new Error('there is a worm in the table of colours');
+  return colours.get(name);
+}
+
+const server = createServer((req, res) => {
+  // Node calls this function for each request, and drops whatever it returns.
+  void handle(req, res);
+});
+
+/** Finds the function for a path. */
+async function handle(req: IncomingMessage, res: ServerResponse): Promise<void> {
+  const path = req.url ?? '/';
+  res.setHeader('Content-Type', 'text/plain; charset=utf-8');
+  if (path === '/whole') sendWhole(res);
+  else if (path === '/pieces') sendPieces(res);
+  else if (path === '/wait') wait(res);
+  else if (path === '/ring') ring(res);
+  else if (path === '/tally') tally(res);
+  else if (path.startsWith('/pause/')) await pause(res, Number(path.slice('/pause/'.length)));
+  else if (path.startsWith('/find/')) await find(res, path.slice('/find/'.length));
+  else if (path === '/list') await list(res);
+  else res.writeHead(404).end('There is nothing here\n');
+}
+
+function sendWhole(res: ServerResponse): void {
+  // TODO(step 1): Answer whole and in pieces
+  res.writeHead(501).end('TODO(step 1): Answer whole and in pieces\n');
+}
+
+function sendPieces(res: ServerResponse): void {
+  res.writeHead(501).end('TODO(step 1): Answer whole and in pieces\n');
+}
+
+function wait(res: ServerResponse): void {
+  // TODO(step 2): Hold a response open
+  res.writeHead(501).end('TODO(step 2): Hold a response open\n');
+}
+
+function ring(res: ServerResponse): void {
+  // TODO(step 3): End each one once
+  res.writeHead(501).end('TODO(step 3): End each one once\n');
+}
+
+function tally(res: ServerResponse): void {
+  // TODO(step 4): Tell finished from left
+  res.writeHead(501).end('TODO(step 4): Tell finished from left\n');
+}
+
+async function pause(res: ServerResponse, ms: number): Promise<void> {
+  // TODO(step 5): Pause without blocking
+  res.writeHead(501).end('TODO(step 5): Pause without blocking\n');
+}
+
+async function find(res: ServerResponse, name: string): Promise<void> {
+  // TODO(step 6): End on every path
+  res.writeHead(501).end('TODO(step 6): End on every path\n');
+}
+
+async function list(res: ServerResponse): Promise<void> {
+  // TODO(step 7): Cut what you cannot finish
+  res.writeHead(501).end('TODO(step 7): Cut what you cannot finish\n');
+}
+
+/** What is left to do for a request when its function has failed. */
+function fail(res: ServerResponse, error: unknown): void {
+  console.error(error);
+}
+
+server.listen(port, '127.0.0.1', () => {
+  console.log(`Server listening on http://localhost:${port}`);
+});

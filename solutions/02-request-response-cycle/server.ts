@@ -1,0 +1,153 @@
+import { createServer } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+const port = Number(process.env.PORT ?? 3000);
+
+/** The responses to GET /wait that are still open. */
+const waiting = new Set<ServerResponse>();
+
+/** How the other responses to GET /wait came to their end. */
+let finished = 0;
+let left = 0;
+
+const colours = new Map([
+  ['apple', 'red'],
+  ['plum', 'blue'],
+]);
+
+/** A pretend database: it takes a moment, knows two fruits, and breaks on a worm. */
+async function lookUp(name: string): Promise<string | undefined> {
+  await sleep(1);
+  if (name === 'worm') throw new Error('there is a worm in the table of colours');
+  return colours.get(name);
+}
+
+const server = createServer((req, res) => {
+  // Node calls this function for each request, and drops whatever it returns.
+  //#region step 6
+  //: void handle(req, res); // Step 6 begins here: what if this promise rejects?
+  handle(req, res).catch((error: unknown) => fail(res, error));
+  //#endregion
+});
+
+/** Finds the function for a path. */
+async function handle(req: IncomingMessage, res: ServerResponse): Promise<void> {
+  const path = req.url ?? '/';
+  res.setHeader('Content-Type', 'text/plain; charset=utf-8');
+  if (path === '/whole') sendWhole(res);
+  else if (path === '/pieces') sendPieces(res);
+  else if (path === '/wait') wait(res);
+  else if (path === '/ring') ring(res);
+  else if (path === '/tally') tally(res);
+  else if (path.startsWith('/pause/')) await pause(res, Number(path.slice('/pause/'.length)));
+  else if (path.startsWith('/find/')) await find(res, path.slice('/find/'.length));
+  else if (path === '/list') await list(res);
+  else notFound(res);
+}
+
+function notFound(res: ServerResponse): void {
+  res.statusCode = 404;
+  res.end('There is nothing here\n');
+}
+
+function sendWhole(res: ServerResponse): void {
+  //#region step 1: Answer whole and in pieces
+  //: res.writeHead(501).end('TODO(step 1): Answer whole and in pieces\n');
+  res.end('one\ntwo\nthree\n');
+  //#endregion
+}
+
+function sendPieces(res: ServerResponse): void {
+  //#region step 1
+  //: res.writeHead(501).end('TODO(step 1): Answer whole and in pieces\n');
+  res.write('one\n');
+  res.write('two\n');
+  res.end('three\n');
+  //#endregion
+}
+
+function wait(res: ServerResponse): void {
+  //#region step 2: Hold a response open
+  //: res.writeHead(501).end('TODO(step 2): Hold a response open\n');
+  res.write('waiting\n');
+  //#endregion
+  //#region step 3
+  waiting.add(res);
+  //#endregion
+  //#region step 4
+  res.on('close', () => {
+    waiting.delete(res);
+    if (res.writableFinished) finished += 1;
+    else left += 1;
+  });
+  //#endregion
+}
+
+function ring(res: ServerResponse): void {
+  //#region step 3: End each one once
+  //: res.writeHead(501).end('TODO(step 3): End each one once\n');
+  const count = waiting.size;
+  for (const waiter of waiting) waiter.end('ding\n');
+  waiting.clear();
+  res.end(`rang ${count}\n`);
+  //#endregion
+}
+
+function tally(res: ServerResponse): void {
+  //#region step 4: Tell finished from left
+  //: res.writeHead(501).end('TODO(step 4): Tell finished from left\n');
+  res.setHeader('Content-Type', 'application/json');
+  res.end(JSON.stringify({ waiting: waiting.size, finished, left }));
+  //#endregion
+}
+
+async function pause(res: ServerResponse, ms: number): Promise<void> {
+  //#region step 5: Pause without blocking
+  //: res.writeHead(501).end('TODO(step 5): Pause without blocking\n');
+  await sleep(ms);
+  res.end(`paused ${ms} ms\n`);
+  //#endregion
+}
+
+async function find(res: ServerResponse, name: string): Promise<void> {
+  //#region step 6: End on every path
+  //: res.writeHead(501).end('TODO(step 6): End on every path\n');
+  const colour = await lookUp(name);
+  if (colour === undefined) {
+    notFound(res);
+    return;
+  }
+  res.end(`${colour}\n`);
+  //#endregion
+}
+
+async function list(res: ServerResponse): Promise<void> {
+  //#region step 7: Cut what you cannot finish
+  //: res.writeHead(501).end('TODO(step 7): Cut what you cannot finish\n');
+  for (const name of ['apple', 'plum', 'worm']) {
+    const colour = await lookUp(name);
+    res.write(`${name} ${colour}\n`);
+  }
+  res.end();
+  //#endregion
+}
+
+/** What is left to do for a request when its function has failed. */
+function fail(res: ServerResponse, error: unknown): void {
+  console.error(error);
+  //#region step 7
+  if (res.headersSent) {
+    res.destroy();
+    return;
+  }
+  //#endregion
+  //#region step 6
+  res.statusCode = 500;
+  res.end('Something broke\n');
+  //#endregion
+}
+
+server.listen(port, '127.0.0.1', () => {
+  console.log(`Server listening on http://localhost:${port}`);
+});
