@@ -1,5 +1,5 @@
 /** The course as it lies on disk: which lessons there are, and what each one's manifest says. */
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { UsageError } from './failure.ts';
 
@@ -39,7 +39,7 @@ let cache: Lesson[] | undefined;
 /** Every lesson, in order. The manifests are read once. */
 export function allLessons(): Lesson[] {
   return (cache ??= readdirSync(lessonsDir, { withFileTypes: true })
-    .filter((entry) => entry.isDirectory() && /^\d\d-/.test(entry.name))
+    .filter((entry) => /^\d\d-/.test(entry.name) && existsSync(join(lessonsDir, entry.name, 'lesson.json')))
     .map((entry) => readLesson(entry.name))
     .sort((a, b) => a.number - b.number));
 }

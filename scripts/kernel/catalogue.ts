@@ -1,0 +1,204 @@
+/** The catalogue: for each lesson programs that must fail, each for its reason, and programs that must pass. */
+import { existsSync } from 'node:fs';
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { allLessons, projectRoot, solutionsDir, type Lesson } from './course.ts';
+import { UsageError } from './failure.ts';
+import { judge, type JudgeOptions } from './judge.ts';
+import type { Result } from './result.ts';
+import { stubOf } from './stub.ts';
+import type { Suite } from './suite.ts';
+
+/** Loads a lesson's suite. */
+export async function loadSuite(lesson: Lesson): Promise<Suite> {
+  const file = join(projectRoot, 'tests', `${lesson.name}.test.ts`);
+  if (!existsSync(file)) throw new UsageError(`tests/${lesson.name}.test.ts is missing: the checks of this lesson are not there.`);
+  const module = (await import(pathToFileURL(file).href)) as { default: Suite };
+  return module.default;
+}
+
+export interface Specimen {
+  kind: 'wrong' | 'valid';
+  lesson: Lesson;
+  slug: string;
+  /** The file or folder, in `tests/`. */
+  path: string;
+  /** Why it is in the catalogue. */
+  about: string;
+  /** For a wrong program: the first step that must fail, and the diagnoses that are true of it. 0 stands for the program as a whole. */
+  step: number;
+  diagnoses: string[];
+  /** Whether this machine can show it. */
+  applies: boolean;
+}
+
+const header = { wrong: /^\/\/ Wrong: (.+)$/m, valid: /^\/\/ Right: (.+)$/m };
+
+/** @throws UsageError when a program's first lines don't say what it is */
+export async function specimens(lesson: Lesson, kind: 'wrong' | 'valid'): Promise<Specimen[]> {
+  const dir = join(projectRoot, 'tests', kind, lesson.name);
+  if (!existsSync(dir)) return [];
+  const names = (await readdir(dir)).filter((name) => !name.startsWith('.')).sort();
+  return Promise.all(
+    names.map(async (name) => {
+      const path = join(dir, name);
+      const folder = (await stat(path)).isDirectory();
+      const first = folder ? await firstEdited(path, lesson) : path;
+      const text = (await readFile(first, 'utf8')).slice(0, 2000);
+      const about = header[kind].exec(text)?.[1];
+      const fails = /^\/\/ Fails: (?:step (\d+)|program), (.+)$/m.exec(text);
+      if (!about || (kind === 'wrong' && !fails)) {
+        throw new UsageError(`tests/${kind}/${lesson.name}/${name} does not begin with the lines that CONTRIBUTING.md asks for.`);
+      }
+      return {
+        kind,
+        lesson,
+        slug: name.replace(/\.ts$/, ''),
+        path,
+        about,
+        step: Number(fails?.[1] ?? 0),
+        diagnoses: (fails?.[2] ?? '').split('|').map((id) => id.trim()).filter(Boolean),
+        applies: applies(/^\/\/ Only: (.+)$/m.exec(text)?.[1]),
+      };
+    }),
+  );
+}
+
+async function firstEdited(folder: string, lesson: Lesson): Promise<string> {
+  for (const file of [...lesson.edits, ...(await readdir(folder))]) {
+    if (existsSync(join(folder, file))) return join(folder, file);
+  }
+  throw new UsageError(`${folder} is empty.`);
+}
+
+function applies(only: string | undefined): boolean {
+  if (!only) return true;
+  const version = /node >= (\d+)/.exec(only);
+  if (version) return Number(process.versions.node.split('.')[0]) >= Number(version[1]);
+  return only.trim().split(/\s*\|\s*/).includes(process.platform);
+}
+
+/**
+ * Lays a target folder out: the solutions of this lesson and of those that it needs, with the specimen's files in
+ * place. The folder lies inside the project, so that installed packages resolve.
+ */
+export async function layOut(lesson: Lesson, path?: string): Promise<{ dir: string; remove: () => Promise<void> }> {
+  const scratch = join(projectRoot, '.workbook', 'run');
+  await mkdir(scratch, { recursive: true });
+  const base = await mkdtemp(join(scratch, `${lesson.name}-`));
+  const dir = join(base, 'lessons');
+  for (const { name } of allLessons()) {
+    if (name.slice(0, 2) <= lesson.name.slice(0, 2) && existsSync(join(solutionsDir, name))) {
+      await cp(join(solutionsDir, name), join(dir, name), { recursive: true });
+    }
+  }
+  if (path) {
+    const into = join(dir, lesson.name);
+    if ((await stat(path)).isDirectory()) await cp(path, into, { recursive: true });
+    else await cp(path, join(into, lesson.edits[0] ?? 'server.ts'));
+  }
+  return { dir, remove: () => rm(base, { recursive: true, force: true, maxRetries: 3 }) };
+}
+
+/** Judges one program of the catalogue, or the solution when no path is given. */
+export async function judgeSpecimen(lesson: Lesson, path: string | undefined, options: JudgeOptions = {}): Promise<Result> {
+  const suite = await loadSuite(lesson);
+  const { dir, remove } = await layOut(lesson, path);
+  try {
+    return await judge(suite, { ...options, target: dir });
+  } finally {
+    await remove();
+  }
+}
+
+/** What is wrong with the verdict on a specimen; undefined when it is the right one. */
+export function complaint(specimen: Specimen, result: Result): string | undefined {
+  const failing = result.steps.find((step) => step.status === 'fail');
+  const got = result.status === 'error' ? `program, ${result.diagnosis}` : failing ? `step ${failing.step}, ${failing.diagnosis}` : 'pass';
+  if (specimen.kind === 'valid') {
+    return result.status === 'pass' ? undefined : `a right program was refused: ${got}: ${failing?.message ?? result.message}`;
+  }
+  const step = result.status === 'error' ? 0 : (failing?.step ?? -1);
+  const diagnosis = (result.status === 'error' ? result.diagnosis : failing?.diagnosis) ?? '';
+  if (step === specimen.step && specimen.diagnoses.includes(diagnosis)) return undefined;
+  const wanted = `${specimen.step === 0 ? 'program' : `step ${specimen.step}`}, ${specimen.diagnoses.join(' | ')}`;
+  return got === 'pass' ? `a wrong program was accepted; expected ${wanted}` : `expected ${wanted}; got ${got}: ${failing?.message ?? result.message}`;
+}
+
+export interface Proof {
+  /** What was judged, such as `wrong/no-end` or `stub`. */
+  name: string;
+  result: Result | null;
+  /** What is wrong with the verdict; undefined when it is right. */
+  complaint: string | undefined;
+}
+
+export interface ProofOptions extends JudgeOptions {
+  /** Only programs whose name holds this text. */
+  only?: string;
+  /** How many are judged at once. */
+  jobs?: number;
+  onProof?: (proof: Proof) => void;
+}
+
+/** Proves that a lesson's tests are right: the solution and the valid programs pass, the stub and the wrong ones fail for their reasons. */
+export async function prove(lesson: Lesson, options: ProofOptions = {}): Promise<Proof[]> {
+  const { only, jobs = 2, onProof, ...judging } = options;
+  const work: { name: string; run: () => Promise<{ result: Result; complaint: string | undefined }> }[] = [];
+  const refused = (result: Result): string | undefined => {
+    const failing = result.steps.find((step) => step.status !== 'pass');
+    return result.status === 'pass' ? undefined : `${failing?.step ?? ''} ${failing?.diagnosis ?? result.diagnosis}: ${failing?.message || result.message}`;
+  };
+  work.push({
+    name: 'solution',
+    run: async () => {
+      const result = await judgeSpecimen(lesson, undefined, judging);
+      return { result, complaint: refused(result) };
+    },
+  });
+  work.push({
+    name: 'stub',
+    run: async () => {
+      const result = await judgeStub(lesson, judging);
+      const odd = result.steps.find((step) => step.status !== 'fail' || step.diagnosis !== 'not-done-yet');
+      return { result, complaint: odd ? `step ${odd.step} of the untouched stub: ${odd.status}, ${odd.diagnosis ?? result.diagnosis}: ${odd.message}` : undefined };
+    },
+  });
+  for (const kind of ['valid', 'wrong'] as const) {
+    for (const specimen of await specimens(lesson, kind)) {
+      if (!specimen.applies) continue;
+      work.push({
+        name: `${kind}/${specimen.slug}`,
+        run: async () => {
+          const result = await judgeSpecimen(lesson, specimen.path, judging);
+          return { result, complaint: complaint(specimen, result) };
+        },
+      });
+    }
+  }
+  const queue = work.filter(({ name }) => !only || name.includes(only));
+  const proofs: Proof[] = [];
+  const worker = async (): Promise<void> => {
+    for (let item = queue.shift(); item; item = queue.shift()) {
+      const { result, complaint: wrong } = await item.run();
+      const proof = { name: item.name, result, complaint: wrong };
+      proofs.push(proof);
+      onProof?.(proof);
+    }
+  };
+  await Promise.all(Array.from({ length: jobs }, worker));
+  return proofs.sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+/** Judges the untouched stub of a lesson, on the reference's earlier modules. */
+export async function judgeStub(lesson: Lesson, options: JudgeOptions = {}): Promise<Result> {
+  const suite = await loadSuite(lesson);
+  const { dir, remove } = await layOut(lesson);
+  try {
+    for (const file of lesson.edits) await writeFile(join(dir, lesson.name, file), stubOf(lesson, file));
+    return await judge(suite, { ...options, target: dir });
+  } finally {
+    await remove();
+  }
+}

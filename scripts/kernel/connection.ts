@@ -1,0 +1,266 @@
+/** A raw TCP connection to the learner's server: exact bytes out, every byte in. */
+import net from 'node:net';
+import type { Exchange, Outcome } from './exchange.ts';
+import { readMessage, type Reading } from './message.ts';
+
+/** Tells whether a wait that has run out deserves more time, because the machine was busy and not the program at fault. */
+export type Starved = (sinceMs: number) => boolean;
+
+export interface WaitOptions {
+  /** How long a silence may last, in ms. */
+  limit?: number;
+  /** The method of the request that is being answered. */
+  method?: string;
+  target?: string;
+  /** More bytes than this are an endless response. */
+  maxBytes?: number;
+}
+
+export const defaults = { limitMs: 1000, maxBytes: 4 * 1024 * 1024, maxExtensions: 5 };
+
+/** A response that keeps coming for this many times the limit is an endless one. */
+const endlessAfter = 2;
+
+export class Connection {
+  readonly port: number;
+  readonly #socket: net.Socket;
+  readonly #starved: Starved;
+  readonly #since = performance.now();
+  #store = Buffer.alloc(16 * 1024);
+  #length = 0;
+  #sent: Buffer[] = [];
+  #times: Exchange['times'] = { over: 0 };
+  #closed: Exchange['closed'] = 'open';
+  #refused = false;
+  #skipping = 0;
+  /** Runs when something has happened on the socket. */
+  #wake: (() => void) | undefined;
+
+  constructor(port: number, starved: Starved = () => false, defaultLimit = defaults.limitMs) {
+    this.port = port;
+    this.#starved = starved;
+    this.limit = defaultLimit;
+    this.#socket = net.connect({ port, host: '127.0.0.1', noDelay: true, allowHalfOpen: true });
+    this.#socket.on('connect', () => {
+      this.#times.connected = this.#now();
+      this.#wake?.();
+    });
+    this.#socket.on('data', (data) => this.#take(data));
+    this.#socket.on('end', () => this.#end('fin'));
+    this.#socket.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code === 'ECONNREFUSED') this.#refused = true;
+      this.#end('reset');
+    });
+    this.#socket.on('close', () => this.#end('fin'));
+  }
+
+  /** The silence that is waited for where a call names none, in ms. */
+  limit: number;
+
+  /** What has come and has not been taken by an answer. */
+  get received(): Buffer {
+    return this.#store.subarray(0, this.#length);
+  }
+
+  /** How the other side has left the connection. */
+  get state(): Exchange['closed'] {
+    return this.#closed;
+  }
+
+  /** This side's port: what the server sees as `remotePort`. */
+  get localPort(): number | undefined {
+    return this.#socket.localPort;
+  }
+
+  /** Sends bytes as they are (text as UTF-8). Resolves once they were handed to the system. */
+  async write(bytes: string | Uint8Array): Promise<void> {
+    const data = typeof bytes === 'string' ? Buffer.from(bytes) : Buffer.from(bytes);
+    this.#sent.push(data);
+    this.#times.sent ??= this.#now();
+    await new Promise<void>((resolve) => {
+      const done = (): void => {
+        this.#socket.off('close', done);
+        resolve();
+      };
+      this.#socket.once('close', done);
+      if (this.#socket.destroyed || this.#socket.writableEnded) done();
+      else this.#socket.write(data, done);
+    });
+  }
+
+  /** Half-closes the connection: no more bytes from this side. */
+  end(): void {
+    this.#socket.end();
+  }
+
+  /** Ends the connection with a TCP reset, as a client that has crashed. */
+  reset(): void {
+    this.#socket.resetAndDestroy();
+  }
+
+  /** Ends the connection, whatever its state. */
+  destroy(): void {
+    this.#socket.destroy();
+  }
+
+  /** Stops reading, so that the other side's writes back up. */
+  pause(): void {
+    this.#socket.pause();
+  }
+
+  resume(): void {
+    this.#socket.resume();
+  }
+
+  /** Resolves once the connection stands. False when it was refused. */
+  async opened(limit = this.limit): Promise<boolean> {
+    await this.#wait(() => this.#times.connected !== undefined || this.#closed !== 'open', limit);
+    return this.#times.connected !== undefined;
+  }
+
+  /** Waits up to `limit` ms for the other side to close. */
+  async closed(limit = this.limit): Promise<Exchange['closed']> {
+    await this.#wait(() => this.#closed !== 'open', limit);
+    return this.#closed;
+  }
+
+  /** Waits until `test` holds of the bytes that have come. False when the limit ran out or the connection was closed first. */
+  async until(test: (received: Buffer) => boolean, limit = this.limit): Promise<boolean> {
+    await this.#wait(() => test(this.received) || this.#closed !== 'open', limit);
+    return test(this.received);
+  }
+
+  /** Takes `count` bytes off the connection without keeping them; gives the number that came. */
+  async skip(count: number, limit = this.limit): Promise<number> {
+    const here = Math.min(count, this.#length);
+    this.#store.copyWithin(0, here, this.#length);
+    this.#length -= here;
+    this.#skipping = count - here;
+    let last = this.#skipping;
+    while (this.#skipping > 0 && this.#closed === 'open') {
+      await this.#wait(() => this.#skipping < last || this.#closed !== 'open', limit);
+      if (this.#skipping === last) break;
+      last = this.#skipping;
+    }
+    const missing = this.#skipping;
+    this.#skipping = 0;
+    return count - missing;
+  }
+
+  /** Reads the next response on this connection; never throws. */
+  async attempt(options: WaitOptions = {}): Promise<Exchange> {
+    const { limit = this.limit, maxBytes = defaults.maxBytes } = options;
+    const [sentMethod = '', sentTarget = ''] = Buffer.concat(this.#sent).subarray(0, 8192).toString('latin1').split(/[ \r\n]/);
+    const { method = sentMethod || 'GET', target = sentTarget } = options;
+    const began = performance.now();
+    let reading: Reading = { state: 'head', bytes: 0 };
+    let seen = -1;
+    let endless = false;
+    const look = (): boolean => {
+      const ended = this.#closed !== 'open';
+      if (this.#length > 0 || ended) reading = readMessage(this.received, { method, ended });
+      return reading.state === 'done' || reading.state === 'not-http' || ended;
+    };
+    while (!look()) {
+      endless = this.#length > maxBytes || (seen > 0 && performance.now() - began > limit * endlessAfter);
+      if (endless) break;
+      seen = this.#length;
+      const more = await this.#wait(() => this.#length > seen || this.#closed !== 'open', limit);
+      if (!more) break;
+    }
+    return this.#exchange(reading, endless, method, target);
+  }
+
+  #exchange(reading: Reading, endless: boolean, method: string, target: string): Exchange {
+    const whole = reading.state === 'done' ? reading.message : undefined;
+    const partial = reading.state === 'body' ? reading.message : undefined;
+    const received = Buffer.from(whole ? whole.raw : this.received);
+    const rest = Buffer.from(reading.state === 'done' ? reading.rest : '');
+    const exchange: Exchange = {
+      outcome: this.#outcome(reading, endless),
+      sent: Buffer.concat(this.#sent),
+      received,
+      rest,
+      method,
+      target,
+      port: this.port,
+      closed: this.#closed,
+      times: { ...this.#times, over: this.#now() },
+    };
+    const message = whole ?? partial;
+    if (message) exchange.message = { ...message, body: Buffer.from(message.body), raw: received };
+    if (reading.state === 'body') exchange.note = `still missing: ${reading.missing}`;
+    if (reading.state === 'not-http') exchange.note = `this is not an HTTP response: ${reading.why}`;
+    if (endless) exchange.note = `${this.#length} bytes had come, and it went on`;
+    // What this response took is gone; the next one begins with the rest.
+    this.#sent = [];
+    this.#store.set(rest, 0);
+    this.#length = rest.length;
+    this.#times = { over: 0, ...(this.#times.connected !== undefined && { connected: this.#times.connected }) };
+    return exchange;
+  }
+
+  #outcome(reading: Reading, endless: boolean): Outcome {
+    if (reading.state === 'done') return 'answered';
+    if (reading.state === 'not-http') return 'not-http';
+    if (this.#refused) return 'refused';
+    if (endless) return 'response-endless';
+    if (this.#closed === 'fin') return 'connection-closed';
+    if (this.#closed === 'reset') return 'connection-reset';
+    return reading.state === 'head' ? 'no-answer' : 'response-never-ended';
+  }
+
+  #now(): number {
+    return performance.now() - this.#since;
+  }
+
+  #take(data: Buffer): void {
+    this.#times.firstByte ??= this.#now();
+    this.#times.lastByte = this.#now();
+    if (this.#skipping > 0) {
+      const skipped = Math.min(this.#skipping, data.length);
+      this.#skipping -= skipped;
+      data = data.subarray(skipped);
+    }
+    if (this.#length + data.length > this.#store.length) {
+      const grown = Buffer.alloc(Math.max(this.#store.length * 2, this.#length + data.length));
+      grown.set(this.received);
+      this.#store = grown;
+    }
+    this.#store.set(data, this.#length);
+    this.#length += data.length;
+    this.#wake?.();
+  }
+
+  #end(how: 'fin' | 'reset'): void {
+    if (this.#closed === 'open') this.#closed = how;
+    this.#wake?.();
+  }
+
+  /** Waits until `ready` holds; false when the limit ran out first. */
+  async #wait(ready: () => boolean, limit: number): Promise<boolean> {
+    if (ready()) return true;
+    let since = performance.now();
+    let extensions = 0;
+    return new Promise((resolve) => {
+      const finish = (result: boolean): void => {
+        clearTimeout(timer);
+        this.#wake = undefined;
+        resolve(result);
+      };
+      const onTimeout = (): void => {
+        if (ready()) return finish(true);
+        // This process was held up itself, or the program did not get the processor: neither is the program's fault.
+        const late = performance.now() - since > limit + 100;
+        if ((late || this.#starved(since)) && extensions++ < defaults.maxExtensions) {
+          since = performance.now();
+          timer = setTimeout(onTimeout, limit);
+        } else finish(false);
+      };
+      let timer = setTimeout(onTimeout, limit);
+      this.#wake = () => {
+        if (ready()) finish(true);
+      };
+    });
+  }
+}

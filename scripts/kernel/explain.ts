@@ -1,0 +1,234 @@
+/** Finds out why a request got no whole response: what the program was doing, or how it died. */
+import { readCrash, type Crash } from './crash.ts';
+import { bounds, type Program } from './program.ts';
+import { brief, type Exchange, type Outcome } from './exchange.ts';
+import type { Failure } from './failure.ts';
+
+interface Scene {
+  trusted: boolean;
+  /** The folder that holds the learner's files. */
+  root: string;
+}
+
+export interface Explanation {
+  kind: Outcome | 'crashed' | 'event-loop-blocked' | 'too-much-memory' | 'too-much-output';
+  failure: Failure;
+}
+
+/** How long the end of a dying process is waited for, in ms. */
+const dyingMs = 500;
+const pingMs = 300;
+
+/** @param exchange one whose outcome is not `answered` */
+export async function explain(exchange: Exchange, program: Program, scene: Scene): Promise<Explanation> {
+  const { outcome } = exchange;
+  const request = `${exchange.method} ${brief(exchange.target || '/', 60)}`;
+  if (outcome !== 'not-http' && outcome !== 'response-endless') {
+    const quiet = outcome === 'no-answer' || outcome === 'response-never-ended';
+    await program.when(() => program.exit !== null, quiet ? 0 : dyingMs);
+  }
+  if (program.broke) return { kind: `too-much-${program.broke}`, failure: { ...boundBroken(program), exchange } };
+  if (program.exit && !program.ended) {
+    return { kind: 'crashed', failure: await explainDeath(program, scene, exchange, request) };
+  }
+  const seconds = (exchange.times.over / 1000).toFixed(1);
+  switch (outcome) {
+    case 'no-answer':
+    case 'response-never-ended': {
+      const blocked = await isBlocked(program, exchange);
+      if (program.broke) return { kind: `too-much-${program.broke}`, failure: { ...boundBroken(program), exchange } };
+      if (blocked) {
+        return {
+          kind: 'event-loop-blocked',
+          failure: {
+            diagnosis: 'event-loop-blocked',
+            message: `The event loop is blocked: since ${request} the program answered nothing for ${seconds} s, and its one thread is still busy. Look for a loop that never ends, or for work that waits without letting go.`,
+            expected: 'a response',
+            actual: `nothing within ${seconds} s${share(program, exchange)}`,
+            exchange,
+          },
+        };
+      }
+      if (outcome === 'no-answer') {
+        return {
+          kind: outcome,
+          failure: {
+            diagnosis: 'no-answer',
+            message: `${request} got no answer: the server took the request and never sent a response. Some path through your code does not reach res.end().`,
+            expected: 'a response',
+            actual: `nothing within ${seconds} s; the connection is still open`,
+            exchange,
+          },
+        };
+      }
+      return {
+        kind: outcome,
+        failure: {
+          diagnosis: 'response-never-ended',
+          message: `The response to ${request} began and never ended, so the client goes on waiting. Every response needs its res.end(), and as many bytes as its Content-Length says.`,
+          expected: 'the end of the response',
+          actual: exchange.note,
+          exchange,
+        },
+      };
+    }
+    case 'response-endless':
+      return {
+        kind: outcome,
+        failure: {
+          diagnosis: 'response-endless',
+          message: `The response to ${request} never ends: the server keeps writing. It began with ${JSON.stringify(brief(exchange.message?.body.subarray(0, 60).toString('utf8') ?? '', 40))}.`,
+          expected: 'a response that ends',
+          actual: exchange.note,
+          exchange,
+        },
+      };
+    case 'refused':
+      return {
+        kind: outcome,
+        failure: {
+          diagnosis: 'stopped-listening',
+          message: `The connection for ${request} was refused: the program still runs, but it no longer listens on its port. Look for a server.close() that comes too early.`,
+          expected: 'a server that listens',
+          actual: 'connection refused',
+          exchange,
+        },
+      };
+    case 'not-http':
+      return {
+        kind: outcome,
+        failure: {
+          diagnosis: 'not-http',
+          message: `What came back for ${request} is not an HTTP response. ${capital(exchange.note ?? '')}.`,
+          expected: 'a response that begins with a status line such as HTTP/1.1 200 OK',
+          actual: brief(exchange.received.toString('utf8'), 200),
+          exchange,
+        },
+      };
+    default:
+      return {
+        kind: outcome,
+        failure: {
+          diagnosis: exchange.received.length > 0 ? 'response-cut' : 'connection-closed',
+          message:
+            exchange.received.length > 0
+              ? `The connection was closed in the middle of the response to ${request}: the server still runs, but the response is not whole.`
+              : `The server closed the connection without answering ${request}. It still runs; something destroyed the socket or the response.`,
+          expected: 'a whole response',
+          actual: exchange.note ?? `the connection was ${outcome === 'connection-reset' ? 'reset' : 'closed'} after ${exchange.received.length} bytes`,
+          exchange,
+        },
+      };
+  }
+}
+
+const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
+
+/** Whether the program's one thread is busy: no sign of life when asked, or a core in full use. */
+async function isBlocked(program: Program, exchange: Exchange): Promise<boolean> {
+  if (program.options.trusted) return (await program.ping(pingMs)) === undefined && program.exit === null;
+  return (program.cpuShare(performance.now() - exchange.times.over) ?? 0) > 0.8;
+}
+
+function share(program: Program, exchange: Exchange): string {
+  const part = program.cpuShare(performance.now() - exchange.times.over);
+  return part === undefined || part < 0.3 ? '' : `, using ${Math.min(Math.round(part * 100), 100)} % of a processor core`;
+}
+
+export function boundBroken(program: Program): Failure {
+  return program.broke === 'output'
+    ? {
+        diagnosis: 'too-much-output',
+        message: `The program printed more than ${bounds.maxOutput / 1024 / 1024} MB and was stopped. Look for a console.log inside a loop.`,
+        actual: brief(program.stdout || program.stderr, 200),
+      }
+    : {
+        diagnosis: 'too-much-memory',
+        message: `The program took more than ${bounds.maxMemory / 1024 / 1024} MB of memory and was stopped. Look for something that grows and never shrinks, such as an array that is pushed to in a loop.`,
+      };
+}
+
+/** Why a program that should be running is not. */
+export async function explainDeath(program: Program, scene: Scene, exchange?: Exchange, request?: string): Promise<Failure> {
+  const asked = request ?? (exchange ? `${exchange.method} ${brief(exchange.target || '/', 60)}` : undefined);
+  if (program.broke) return { ...boundBroken(program), exchange };
+  const exit = await program.exited;
+  const when = exchange?.outcome === 'answered' && !request ? `After it had answered ${asked}, the program` : asked ? `${asked} stopped the whole server: the program` : 'The program';
+  if (/JavaScript heap out of memory|Reached heap limit/.test(program.stderr)) {
+    return {
+      diagnosis: 'too-much-memory',
+      message: `${when} ran out of memory. Look for something that grows and never shrinks, such as an array that is pushed to in a loop.`,
+      exchange,
+    };
+  }
+  const crash = readCrash(program.stderr, scene.root);
+  if (!crash) {
+    const how = exit.signal ? `was ended by the signal ${exit.signal}` : `ended by itself with exit code ${exit.code}`;
+    return {
+      diagnosis: 'exited',
+      message: `${when} ${how}. A server lives as long as it listens; look for a process.exit() or a server.close().`,
+      expected: 'a program that goes on running',
+      actual: exit.signal ? `signal ${exit.signal}` : `exit code ${exit.code}`,
+      exchange,
+    };
+  }
+  const { diagnosis, sentence } = known(crash);
+  return {
+    diagnosis,
+    message: `${when} died${at(crash)}. ${sentence}`,
+    expected: 'a program that goes on running',
+    actual: describe(crash),
+    exchange,
+  };
+}
+
+const at = (crash: Crash): string => (crash.file ? ` at line ${crash.line} of ${crash.file}` : '');
+
+/** The error in one line, with the learner's own line where it is known. */
+export function describe(crash: Crash): string {
+  const code = crash.code && !crash.message.includes(crash.code) ? ` [${crash.code}]` : '';
+  const place = crash.file ? `\n${crash.file} line ${crash.line}${crash.source ? `: ${crash.source}` : ''}` : '';
+  return `${crash.name}${code}: ${brief(crash.message, 300)}${place}`;
+}
+
+/** What the commonest errors of Node's http mean to a beginner. */
+function known(crash: Crash): { diagnosis: string; sentence: string } {
+  switch (crash.code) {
+    case 'ERR_HTTP_HEADERS_SENT':
+      return {
+        diagnosis: 'headers-already-sent',
+        sentence: 'It tried to set a status or a header field on a response whose head had already gone out. Look for code that answers twice, or that runs on after res.end() because a return is missing.',
+      };
+    case 'ERR_STREAM_WRITE_AFTER_END':
+      return {
+        diagnosis: 'write-after-end',
+        sentence: 'It wrote to a response that it had already ended. A callback runs later than the lines below it: end the response where the last piece is written.',
+      };
+    case 'ERR_INVALID_ARG_TYPE':
+      if (/chunk/.test(crash.message)) {
+        return { diagnosis: 'body-not-text', sentence: 'Only text and bytes can be written to a response; an object or a number was given.' };
+      }
+      break;
+    case 'ERR_INVALID_URL':
+      return { diagnosis: 'url-threw', sentence: 'new URL() throws when it cannot read its text, and that text came from the client.' };
+    case 'ERR_INVALID_CHAR':
+      return { diagnosis: 'bad-header-value', sentence: 'A header field cannot hold such characters, and the value came from the client.' };
+    case 'ERR_UNHANDLED_REJECTION':
+      return { diagnosis: 'unhandled-rejection', sentence: 'A promise was rejected and nothing caught it. Node ends the process then.' };
+    case 'EADDRINUSE':
+      return { diagnosis: 'listens-twice', sentence: 'It called listen() on a port that it already listens on.' };
+  }
+  if (crash.name === 'URIError') return { diagnosis: 'decode-threw', sentence: 'decodeURIComponent() throws on an escape that means nothing, such as %zz.' };
+  if (crash.name === 'SyntaxError') return { diagnosis: 'json-threw', sentence: 'JSON.parse() throws when the text is not JSON, and nothing caught it.' };
+  if (crash.kind === 'rejected') {
+    return {
+      diagnosis: 'unhandled-rejection',
+      sentence: `A promise was rejected and nothing caught it (${brief(crash.message, 100)}). Node calls your handler and ignores the promise it returns.`,
+    };
+  }
+  return {
+    diagnosis: 'crashed',
+    sentence: `An error was thrown and nothing caught it: ${brief(`${crash.name}: ${crash.message}`, 120)}`,
+  };
+}
+

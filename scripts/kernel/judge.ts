@@ -1,0 +1,312 @@
+/** Judges one lesson of one target: starts the program, runs the steps, gives the verdict as data. */
+import { randomInt } from 'node:crypto';
+import { dirname, join } from 'node:path';
+import { findLesson, programFile, type Lesson } from './course.ts';
+import { brief } from './exchange.ts';
+import { explainDeath } from './explain.ts';
+import { ProgramFault, StepFailure, UsageError, type Failure } from './failure.ts';
+import { Program, type StartOptions } from './program.ts';
+import { failed, notReached, passed, type Result, type StepResult } from './result.ts';
+import { startListening } from './starting.ts';
+import type { Suite } from './suite.ts';
+import { findTarget, inspect, openSteps, type Target } from './target.ts';
+import { Trial, type Bench, type StartRequest } from './trial.ts';
+
+export interface JudgeOptions {
+  /** A folder shaped like `lessons/`. */
+  target?: string;
+  seed?: number;
+  /** Whose program it is: the learner's own may be watched from inside. */
+  trusted?: boolean;
+  /** A process that waits at its gate for this lesson and target. */
+  prepared?: Program | undefined;
+  /** See `StartOptions.wrap`. */
+  wrap?: StartOptions['wrap'];
+  env?: Record<string, string>;
+  /** After this time no further step is begun once one has failed, in ms: a learner waits. */
+  budgetMs?: number;
+  /** Silence that is waited for, in ms. */
+  limitMs?: number;
+  /** Cancels the run. */
+  signal?: AbortSignal;
+  onStep?: (step: StepResult) => void;
+}
+
+/** A step that takes longer than this is our own fault; every wait inside it is bounded as well. */
+const stepMs = 60_000;
+const budget = { ms: 1800, limitMs: 1000, hurriedMs: 350 };
+
+/** How the program of a lesson is started. */
+export function startOptions(lesson: Lesson, target: Target, options: JudgeOptions = {}): StartOptions {
+  return {
+    file: join(target.dir, lesson.name, programFile),
+    cwd: dirname(target.dir),
+    trusted: options.trusted ?? true,
+    ...(options.env && { env: options.env }),
+    ...(options.wrap && { wrap: options.wrap }),
+  };
+}
+
+/** Starts a process that waits at its gate, for the next `judge` of this lesson and target. */
+export function prepare(lesson: Lesson, target: string): Program {
+  return new Program(startOptions(lesson, findTarget(target)));
+}
+
+/**
+ * @throws UsageError when the target is not there or a file of it is missing: nothing was run
+ */
+export async function judge(suite: Suite, options: JudgeOptions = {}): Promise<Result> {
+  const began = performance.now();
+  const { lesson } = suite;
+  const target = findTarget(options.target ?? 'lessons');
+  const result: Result = {
+    schema: 'workbook/result/v1',
+    lesson: lesson.name,
+    target: target.name,
+    node: process.version,
+    seed: options.seed ?? randomInt(1, 2 ** 31),
+    status: 'pass',
+    durationMs: 0,
+    diagnosis: null,
+    message: null,
+    steps: [],
+  };
+  const run = new Run(suite, target, options, result.seed);
+  try {
+    run.texts = inspect(target, lesson);
+    result.steps = await run.steps();
+    if (result.steps.some((step) => step.status !== 'pass')) result.status = 'fail';
+    if (result.status === 'fail') await blameEarlierLessons(lesson, target, options);
+  } catch (error) {
+    if (!(error instanceof ProgramFault)) throw error;
+    result.status = 'error';
+    result.diagnosis = error.failure.diagnosis;
+    result.message = brief(error.failure.message, 600);
+    if (error.failure.actual !== undefined) result.detail = error.failure.actual;
+    result.steps = lesson.steps.map(({ title }, index) => notReached(index + 1, title, 'The program as a whole is at fault.'));
+  } finally {
+    await run.end();
+    await options.prepared?.stop();
+  }
+  result.durationMs = Math.round(performance.now() - began);
+  return result;
+}
+
+class Run implements Bench {
+  readonly trusted: boolean;
+  readonly root: string;
+  readonly seed: number;
+  limitMs: number;
+  texts = new Map<string, string>();
+  readonly #suite: Suite;
+  readonly #options: JudgeOptions;
+  readonly #start: StartOptions;
+  #current: Program | undefined;
+  #prepared: Program | undefined;
+  /** Programs that the step in hand has started besides. */
+  #others: Program[] = [];
+  readonly #began = performance.now();
+
+  constructor(suite: Suite, target: Target, options: JudgeOptions, seed: number) {
+    this.#suite = suite;
+    this.#options = options;
+    this.seed = seed;
+    this.trusted = options.trusted ?? true;
+    this.root = target.dir;
+    this.limitMs = options.limitMs ?? budget.limitMs;
+    this.#start = startOptions(suite.lesson, target, options);
+    this.#prepared = options.prepared;
+  }
+
+  program(): Program {
+    if (!this.#current) throw new Error('no program runs');
+    return this.#current;
+  }
+
+  async #fresh(): Promise<Program> {
+    await this.#current?.stop();
+    this.#current = undefined;
+    const prepared = this.#prepared;
+    this.#prepared = undefined;
+    this.#current = await startListening(this.#start, this.root, prepared);
+    return this.#current;
+  }
+
+  restart(): Promise<Program> {
+    return this.#fresh();
+  }
+
+  async start(request: StartRequest): Promise<Program> {
+    const options: StartOptions = {
+      ...this.#start,
+      env: { ...this.#start.env, ...request.env },
+      ...(request.args && { args: request.args }),
+      ...(request.cwd && { cwd: request.cwd }),
+    };
+    if (request.expectListening === false) {
+      const program = new Program(options);
+      this.#others.push(program);
+      await program.go(Number(request.env?.['PORT'] ?? 0), request.env);
+      return program;
+    }
+    const program = await startListening(options, this.root);
+    this.#others.push(program);
+    return program;
+  }
+
+  async end(): Promise<void> {
+    await Promise.all([this.#current, ...this.#others].map((program) => program?.stop()));
+    this.#current = undefined;
+    this.#others = [];
+  }
+
+  /** Runs every step, each whatever became of the ones before. */
+  async steps(): Promise<StepResult[]> {
+    const results: StepResult[] = [];
+    await this.#fresh();
+    for (const [index, step] of this.#suite.steps.entries()) {
+      const number = index + 1;
+      this.#options.signal?.throwIfAborted();
+      const late = performance.now() - this.#began > (this.#options.budgetMs ?? budget.ms);
+      const troubled = results.some((result) => result.status === 'fail');
+      if (late && troubled) {
+        results.push(notReached(number, step.title, 'Not tried: an earlier step took so long to fail.'));
+        continue;
+      }
+      const result = await this.#step(number, step, results);
+      results.push(result);
+      this.#options.onStep?.(result);
+    }
+    if (results.every((result) => result.status === 'pass')) await this.#lastLook(results);
+    return results;
+  }
+
+  async #step(number: number, step: Suite['steps'][number], results: StepResult[]): Promise<StepResult> {
+    let reused = true;
+    if (!this.#current || this.#current.exit) {
+      const died = this.#current && !this.#current.ended ? await explainDeath(this.#current, this) : undefined;
+      // It died after the step before had passed: that step's request killed it.
+      if (died) blameStepBefore(results, died);
+      try {
+        await this.#fresh();
+        reused = false;
+      } catch (error) {
+        if (!(error instanceof ProgramFault)) throw error;
+        return failed(number, step.title, error.failure);
+      }
+    }
+    let failure = await this.#try(step);
+    const crashed = failure && this.#current?.exit && !this.#current.ended;
+    if (crashed && reused && results.at(-1)?.status === 'pass') {
+      // Whose request was it? In a fresh process this step shows it.
+      await this.#fresh();
+      const alone = await this.#try(step);
+      if (!alone && failure) blameStepBefore(results, failure);
+      failure = alone;
+    }
+    if (!failure) return passed(number, step.title);
+    await this.#afterFailure(failure);
+    return failed(number, step.title, this.#notDone(number, failure) ?? failure);
+  }
+
+  /** Runs a step's function; gives its failure, or undefined. */
+  async #try(step: Suite['steps'][number]): Promise<Failure | undefined> {
+    const trial = new Trial(this, step.title);
+    const limit = AbortSignal.timeout(stepMs);
+    const tooLong = new Promise<never>((_, reject) => {
+      limit.addEventListener('abort', () => reject(new UsageError(`The check of "${step.title}" itself did not end within ${stepMs / 1000} s.`)));
+    });
+    try {
+      await Promise.race([step.run(trial), tooLong]);
+      await trial.settle();
+      return undefined;
+    } catch (error) {
+      if (error instanceof StepFailure || error instanceof ProgramFault) return error.failure;
+      throw error;
+    } finally {
+      trial.close();
+      await Promise.all(this.#others.map((program) => program.stop()));
+      this.#others = [];
+    }
+  }
+
+  /** What a failure left behind must not spoil the next step. */
+  async #afterFailure(failure: Failure): Promise<void> {
+    const waited = /no-answer|never-ended|blocked|endless/.test(failure.exchange?.outcome ?? '') || failure.diagnosis === 'event-loop-blocked';
+    if (waited && this.trusted && this.#options.limitMs === undefined) this.limitMs = budget.hurriedMs;
+    const program = this.#current;
+    if (!program || program.exit) return;
+    const alive = this.trusted ? (await program.ping(250)) !== undefined : !waited;
+    if (!alive) {
+      await program.stop();
+      this.#current = undefined;
+    }
+  }
+
+  /** Whether the step fails because its part of the stub still stands. */
+  #notDone(number: number, failure: Failure): Failure | undefined {
+    const { lesson } = this.#suite;
+    const body = failure.exchange?.message?.status === 501 ? failure.exchange.message.body.toString('utf8') : '';
+    const answered = Number(/TODO\(step (\d+)\)/.exec(body)?.[1] ?? 0);
+    const open = openSteps(lesson, this.texts);
+    const missing = open.includes(number) ? number : answered;
+    const step = lesson.steps[missing - 1];
+    if (!step) return undefined;
+    return {
+      diagnosis: 'not-done-yet',
+      message: missing === number ? `Not done yet. ${step.asks}` : `Step ${missing}, "${step.title}", isn't done yet, and this one needs it.`,
+      expected: step.asks,
+      actual: answered === missing ? `501 Not Implemented: TODO(step ${missing})` : `the stub's lines for step ${missing} still stand`,
+      exchange: failure.exchange,
+    };
+  }
+
+  /** The program answered everything: is it still well, and has it left nothing behind? */
+  async #lastLook(results: StepResult[]): Promise<void> {
+    const program = this.#current;
+    if (!program) return;
+    if (program.exit && !program.ended) {
+      blameStepBefore(results, await explainDeath(program, this));
+      return;
+    }
+    if (program.children.length > 0 || !this.trusted) {
+      await program.stop();
+      if (program.leftBehind > 0) {
+        throw new ProgramFault({
+          diagnosis: 'left-a-child',
+          message: 'The program started another process, which went on running after the program was gone. It was ended. A server of this workbook needs no other process.',
+        });
+      }
+    }
+  }
+}
+
+function blameStepBefore(results: StepResult[], failure: Failure): void {
+  const last = results.at(-1);
+  if (last?.status === 'pass') results[results.length - 1] = failed(last.step, last.title, failure);
+}
+
+/** Suites of the lessons that a lesson needs, found by name. */
+async function suiteOf(lesson: Lesson): Promise<Suite> {
+  const { loadSuite } = await import('./catalogue.ts');
+  return loadSuite(lesson);
+}
+
+/**
+ * A lesson that stands on a faulty one isn't at fault itself.
+ * @throws ProgramFault that names the earlier lesson and its step
+ */
+async function blameEarlierLessons(lesson: Lesson, target: Target, options: JudgeOptions): Promise<void> {
+  for (const name of lesson.needs) {
+    const earlier = findLesson(name);
+    const { prepared: _, onStep: __, ...rest } = options;
+    const result = await judge(await suiteOf(earlier), { ...rest, target: target.dir });
+    if (result.status === 'pass') continue;
+    const step = result.steps.find(({ status }) => status === 'fail');
+    const what = step ? `step ${step.step}, "${step.title}"` : 'its program';
+    throw new ProgramFault({
+      diagnosis: 'earlier-lesson-unfinished',
+      message: `The ${lesson.title} lesson uses what you wrote in the ${earlier.title} lesson, and ${what} fails there: ${step?.message ?? result.message} Go on with "npm run lesson ${earlier.number}".`,
+    });
+  }
+}

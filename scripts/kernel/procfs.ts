@@ -1,0 +1,96 @@
+/** What the system knows of a process. Linux tells all of it; elsewhere a figure is `undefined`. */
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+
+const read = (path: string): string | undefined => {
+  try {
+    return readFileSync(path, 'latin1');
+  } catch {
+    return undefined;
+  }
+};
+
+/** Resident memory in bytes. */
+export function memory(pid: number): number | undefined {
+  const kilobytes = /^VmRSS:\s+(\d+) kB/m.exec(read(`/proc/${pid}/status`) ?? '')?.[1];
+  return kilobytes === undefined ? undefined : Number(kilobytes) * 1024;
+}
+
+/** Processor time used so far in ms (user and system), and whether it wants the processor now. */
+export function cpu(pid: number): { ms: number; runnable: boolean } | undefined {
+  const stat = read(`/proc/${pid}/stat`);
+  if (!stat) return undefined;
+  // The name, in parentheses, may hold spaces; the fields after it do not.
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return { ms: (Number(fields[11]) + Number(fields[12])) * 10, runnable: fields[0] === 'R' };
+}
+
+/** What the process has open: paths, `socket:[…]`, `pipe:[…]`. */
+export function openFiles(pid: number): string[] | undefined {
+  try {
+    return readdirSync(`/proc/${pid}/fd`).flatMap((fd) => {
+      try {
+        return [readlinkSync(`/proc/${pid}/fd/${fd}`)];
+      } catch {
+        return [];
+      }
+    });
+  } catch {
+    return undefined;
+  }
+}
+
+export interface Listener {
+  /** In the kernel's notation: `127.0.0.1`, `0.0.0.0`, `::`, `::1` or another. */
+  address: string;
+  port: number;
+  inode: string;
+}
+
+function addressOf(hex: string): string {
+  if (hex === '00000000') return '0.0.0.0';
+  if (hex === '0100007F') return '127.0.0.1';
+  if (/^0{32}$/.test(hex)) return '::';
+  if (hex === '00000000000000000000000001000000') return '::1';
+  return hex;
+}
+
+/** Every TCP socket that listens on this machine (in this network namespace). */
+export function listeners(): Listener[] | undefined {
+  const tables = [read('/proc/net/tcp'), read('/proc/net/tcp6')];
+  if (tables[0] === undefined) return undefined;
+  return tables.flatMap((table) =>
+    (table ?? '')
+      .split('\n')
+      .slice(1)
+      .map((line) => line.trim().split(/\s+/))
+      .filter((fields) => fields[3] === '0A')
+      .map((fields) => {
+        const [hex = '', port = '0'] = (fields[1] ?? '').split(':');
+        return { address: addressOf(hex), port: parseInt(port, 16), inode: fields[9] ?? '' };
+      }),
+  );
+}
+
+/** What the given processes listen on. */
+export function listenersOf(pids: number[]): Listener[] | undefined {
+  const all = listeners();
+  if (!all) return undefined;
+  const own = new Set(pids.flatMap((pid) => openFiles(pid) ?? []));
+  return all.filter((listener) => own.has(`socket:[${listener.inode}]`));
+}
+
+/** Every process that carries the mark in its environment, or belongs to the process group. */
+export function marked(mark: string, group: number): number[] | undefined {
+  if (process.platform !== 'linux') return undefined;
+  const found: number[] = [];
+  for (const name of readdirSync('/proc')) {
+    if (!/^\d+$/.test(name)) continue;
+    const pid = Number(name);
+    const stat = read(`/proc/${pid}/stat`);
+    if (!stat) continue;
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    if (fields[0] === 'Z' || fields[0] === 'X') continue;
+    if (Number(fields[2]) === group || read(`/proc/${pid}/environ`)?.includes(mark)) found.push(pid);
+  }
+  return found;
+}

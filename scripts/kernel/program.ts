@@ -1,0 +1,413 @@
+/**
+ * The learner's program in a process of its own: started, watched and ended here.
+ *
+ * A trusted program (the learner's own, judged for the learner) is held at a gate by the witness, so that the next
+ * process can be made ready while the learner reads the last verdict. An untrusted one has only its standard streams.
+ */
+import { spawn, type ChildProcess } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import net from 'node:net';
+import { pathToFileURL } from 'node:url';
+import { join } from 'node:path';
+import { defaults } from './connection.ts';
+import * as procfs from './procfs.ts';
+import { adopt, killGroup, release } from './reaper.ts';
+
+export interface Exit {
+  code: number | null;
+  signal: NodeJS.Signals | null;
+}
+
+export interface StartOptions {
+  /** The file that Node runs. */
+  file: string;
+  cwd: string;
+  /** Added to the allow-listed environment. `PORT` is set by `start`. */
+  env?: Record<string, string>;
+  args?: string[];
+  trusted?: boolean;
+  /** A command that the program runs under, such as a sandbox: words put before Node's own. */
+  wrap?: (node: string[]) => string[];
+}
+
+export const bounds = {
+  /** A program must listen within this time, in ms. */
+  startMs: 2000,
+  /** What is kept of each output stream, in bytes: as much from its beginning as from its end. */
+  keptOutput: 64 * 1024,
+  /** More output than this ends the program. */
+  maxOutput: 8 * 1024 * 1024,
+  /** More resident memory than this ends the program, in bytes. */
+  maxMemory: 768 * 1024 * 1024,
+  heapMegabytes: 400,
+};
+
+const allowed = /^(PATH|HOME|LANG|LC_.*|TZ|TMPDIR|TEMP|TMP|SystemRoot|windir|ComSpec|PATHEXT|USERPROFILE|APPDATA|LOCALAPPDATA|WORKBOOK_BROWSER|CHROME_PATH|NODE_V8_COVERAGE)$/i;
+
+/** The environment that a program gets: nothing that could change how Node works but what is on the list. */
+function environment(extra: Record<string, string> = {}): Record<string, string> {
+  const env: Record<string, string> = {};
+  for (const [name, value] of Object.entries(process.env)) {
+    if (value !== undefined && allowed.test(name)) env[name] = value;
+  }
+  return { ...env, NO_COLOR: '1', ...extra };
+}
+
+/** Whether this Node runs TypeScript as it is (22.18 and later). */
+const stripsTypes = Boolean((process.features as { typescript?: unknown }).typescript);
+
+/** The words that run a TypeScript file: Node's own type stripping where it has it, tsx elsewhere. */
+function nodeWords(options: StartOptions): string[] {
+  const words = [process.execPath, `--max-old-space-size=${bounds.heapMegabytes}`, '--disable-warning=ExperimentalWarning'];
+  if (!stripsTypes) words.push('--import', import.meta.resolve('tsx'));
+  if (options.trusted) words.push('--import', pathToFileURL(join(import.meta.dirname, 'witness.mjs')).href);
+  return [...words, options.file, ...(options.args ?? [])];
+}
+
+/** A port on 127.0.0.1 that the system gave and that is free now. */
+export async function freePort(): Promise<number> {
+  const server = net.createServer();
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(0, '127.0.0.1', resolve);
+  });
+  const address = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  if (address === null || typeof address === 'string') throw new Error('the system gave no port');
+  return address.port;
+}
+
+/** Whether somebody (else) listens on the port. */
+export async function portTaken(port: number): Promise<boolean> {
+  const server = net.createServer();
+  return new Promise((resolve) => {
+    server.once('error', () => resolve(true));
+    server.listen(port, '127.0.0.1', () => server.close(() => resolve(false)));
+  });
+}
+
+/** A stream's output: its beginning and its end, and how much there was. */
+class Output {
+  total = 0;
+  #start = '';
+  #end = '';
+  add(text: string): void {
+    this.total += text.length;
+    const room = bounds.keptOutput - this.#start.length;
+    this.#start += text.slice(0, Math.max(room, 0));
+    if (text.length > room) this.#end = (this.#end + text.slice(Math.max(room, 0))).slice(-bounds.keptOutput);
+  }
+  get text(): string {
+    const left = this.total - this.#start.length - this.#end.length;
+    return left > 0 ? `${this.#start}\n… (${left} characters left out)\n${this.#end}` : this.#start + this.#end;
+  }
+}
+
+export type Listening = { port: number; address: string; family: string } | { path: string };
+
+export class Program {
+  readonly options: StartOptions;
+  readonly #child: ChildProcess;
+  readonly #out = new Output();
+  readonly #err = new Output();
+  readonly #mark = `WORKBOOK_PROGRAM=${randomBytes(8).toString('hex')}`;
+  readonly #atGate: Promise<void>;
+  #passGate: () => void = () => {};
+  #watchers = new Set<() => void>();
+  #pongs = new Map<number, (work: number) => void>();
+  #pings = 0;
+  #watch: NodeJS.Timeout | undefined;
+  #goAt = performance.now();
+  #gone = false;
+
+  /** The port that it was told to listen on. */
+  port = 0;
+  /** What listens, as the witness saw it, in order. */
+  readonly listening: Listening[] = [];
+  /** Processes that it started. */
+  readonly children: number[] = [];
+  /** Whether its event loop ran dry: nothing kept it alive. */
+  drained = false;
+  exit: Exit | null = null;
+  /** Set when the kernel ended it for breaking a bound. */
+  broke: 'output' | 'memory' | null = null;
+  /** How many processes it had started that lived on when it was gone; known after `stop`. */
+  leftBehind = 0;
+  /** Whether the kernel asked it to end. */
+  ended = false;
+  readonly exited: Promise<Exit>;
+  /** Why it could not be started at all; not the learner's fault. */
+  spawnError: Error | null = null;
+
+  /** Starts the process. A trusted program waits at its gate until `go`; another runs at once, with `port`. */
+  constructor(options: StartOptions, port = 0) {
+    this.options = options;
+    this.port = port;
+    const [name = '', value = ''] = this.#mark.split('=');
+    const words = nodeWords(options);
+    const [command = '', ...args] = options.wrap ? options.wrap(words) : words;
+    const env = environment({ ...(!options.trusted && { ...options.env, PORT: options.env?.['PORT'] ?? String(port) }), [name]: value });
+    this.#child = spawn(command, args, {
+      cwd: options.cwd,
+      env,
+      stdio: ['ignore', 'pipe', 'pipe', ...(options.trusted ? ['pipe' as const] : [])],
+      detached: process.platform !== 'win32',
+      windowsHide: true,
+    });
+    if (this.#child.pid) adopt(this.#child.pid);
+    for (const [stream, output] of [[this.#child.stdout, this.#out], [this.#child.stderr, this.#err]] as const) {
+      stream?.setEncoding('utf8').on('data', (text: string) => {
+        output.add(text);
+        if (output.total > bounds.maxOutput) this.#break('output');
+        this.#notify();
+      });
+      stream?.on('error', () => {});
+    }
+    this.#atGate = new Promise((resolve) => (this.#passGate = resolve));
+    this.exited = new Promise((resolve) => {
+      const over = (exit: Exit): void => {
+        if (this.exit) return;
+        this.exit = exit;
+        clearInterval(this.#watch);
+        this.#passGate();
+        for (const answer of this.#pongs.values()) answer(0);
+        resolve(exit);
+        this.#notify();
+      };
+      this.#child.on('error', (error) => {
+        this.spawnError = error;
+        over({ code: null, signal: null });
+      });
+      // 'close' comes after the last output; a grandchild may hold the pipes open, so 'exit' is enough after a moment.
+      this.#child.on('close', (code, signal) => over({ code, signal }));
+      this.#child.on('exit', (code, signal) => setTimeout(() => over({ code, signal }), 50).unref());
+    });
+    if (options.trusted) this.#listenToWitness();
+  }
+
+  get pid(): number {
+    return this.#child.pid ?? -1;
+  }
+  get stdout(): string {
+    return this.#out.text;
+  }
+  get stderr(): string {
+    return this.#err.text;
+  }
+  /** Bytes of output so far, those that were not kept included. */
+  get outputTotal(): number {
+    return this.#out.total + this.#err.total;
+  }
+
+  #listenToWitness(): void {
+    const line = this.#child.stdio[3];
+    if (!(line instanceof net.Socket)) return;
+    let text = '';
+    line.setEncoding('utf8');
+    line.on('error', () => {});
+    line.on('data', (data: string) => {
+      text += data;
+      if (text.length > 1024 * 1024) text = '';
+      for (let end = text.indexOf('\n'); end >= 0; end = text.indexOf('\n')) {
+        this.#hear(text.slice(0, end));
+        text = text.slice(end + 1);
+      }
+      this.#notify();
+    });
+  }
+
+  #hear(line: string): void {
+    let message: { atGate?: true; listening?: unknown; child?: number; drained?: true; pong?: number; work?: number };
+    try {
+      message = JSON.parse(line) as typeof message;
+    } catch {
+      return;
+    }
+    if (message.atGate) this.#passGate();
+    else if (message.drained) this.drained = true;
+    else if (message.child && this.children.length < 1000) this.children.push(message.child);
+    else if (message.pong) this.#pongs.get(message.pong)?.(message.work ?? 0);
+    else if (typeof message.listening === 'string') this.listening.push({ path: message.listening });
+    else if (message.listening) this.listening.push(message.listening as Listening);
+  }
+
+  #notify(): void {
+    for (const watcher of [...this.#watchers]) watcher();
+  }
+
+  #break(bound: 'output' | 'memory'): void {
+    if (this.broke || this.exit) return;
+    this.broke = bound;
+    killGroup(this.pid);
+  }
+
+  /** Resolves when a trusted program stands at its gate. */
+  async ready(): Promise<void> {
+    await this.#atGate;
+  }
+
+  /** Opens the gate: the program's own code runs from here, with this port and environment. */
+  async go(port: number, env: Record<string, string> = {}): Promise<void> {
+    this.port = port;
+    await this.#atGate;
+    this.#goAt = performance.now();
+    this.#watch = setInterval(() => {
+      if ((procfs.memory(this.pid) ?? 0) > bounds.maxMemory) this.#break('memory');
+    }, 50);
+    this.#watch.unref();
+    if (this.options.trusted) this.#say({ go: { ...this.options.env, PORT: String(port), ...env } });
+  }
+
+  /** Milliseconds since the program's own code began to run. */
+  get age(): number {
+    return performance.now() - this.#goAt;
+  }
+
+  #say(message: unknown): void {
+    const line = this.#child.stdio[3];
+    if (line instanceof net.Socket && !line.destroyed) line.write(`${JSON.stringify(message)}\n`);
+  }
+
+  /** Waits until `test` holds, checking whenever the program is heard of. False when `limit` ms passed, or it exited, first. */
+  async when(test: () => boolean, limit: number): Promise<boolean> {
+    if (test()) return true;
+    let since = performance.now();
+    let extensions = 0;
+    return new Promise((resolve) => {
+      const finish = (result: boolean): void => {
+        clearTimeout(timer);
+        this.#watchers.delete(look);
+        resolve(result);
+      };
+      const look = (): void => {
+        if (test()) finish(true);
+        else if (this.exit) finish(false);
+      };
+      const onTimeout = (): void => {
+        const late = performance.now() - since > limit + 100;
+        if (!test() && (late || this.starved(since)) && extensions++ < defaults.maxExtensions) {
+          since = performance.now();
+          timer = setTimeout(onTimeout, limit);
+        } else finish(test());
+      };
+      let timer = setTimeout(onTimeout, limit);
+      this.#watchers.add(look);
+      look();
+    });
+  }
+
+  /** Waits for a text on either output stream. */
+  async waitForOutput(pattern: RegExp | string, limit = defaults.limitMs): Promise<boolean> {
+    const found = (text: string): boolean => (typeof pattern === 'string' ? text.includes(pattern) : pattern.test(text));
+    return this.when(() => found(this.stdout) || found(this.stderr), limit);
+  }
+
+  #cpuSamples: { at: number; ms: number }[] = [];
+
+  /** Remembers how much processor time has been used, so that `starved` and `busy` can compare. */
+  sample(): void {
+    const now = procfs.cpu(this.pid);
+    if (now) this.#cpuSamples.push({ at: performance.now(), ms: now.ms });
+    if (this.#cpuSamples.length > 64) this.#cpuSamples.splice(0, 32);
+  }
+
+  #share(since: number): { share: number; runnable: boolean } | undefined {
+    const now = procfs.cpu(this.pid);
+    const then = this.#cpuSamples.findLast((sample) => sample.at <= since + 1) ?? this.#cpuSamples[0];
+    if (!now || !then) return undefined;
+    return { share: (now.ms - then.ms) / Math.max(performance.now() - then.at, 1), runnable: now.runnable };
+  }
+
+  /** Whether it wanted the processor since then and got too little of it. Unknown is no. */
+  starved(since: number): boolean {
+    const use = this.#share(since);
+    return use !== undefined && use.runnable && use.share < 0.5;
+  }
+
+  /** The part of one core that it used since then, from 0 to 1 and more; undefined where the system doesn't tell. */
+  cpuShare(since: number): number | undefined {
+    return this.#share(since)?.share;
+  }
+
+  /** Asks the event loop for a sign of life. Gives the amount of pending work, or undefined when none came in time. */
+  async ping(limit: number): Promise<number | undefined> {
+    if (!this.options.trusted || this.exit) return undefined;
+    const id = ++this.#pings;
+    return new Promise((resolve) => {
+      const answer = (work: number | undefined): void => {
+        clearTimeout(timer);
+        this.#pongs.delete(id);
+        resolve(this.exit ? undefined : work);
+      };
+      const timer = setTimeout(() => answer(undefined), limit);
+      this.#pongs.set(id, answer);
+      this.#say({ ping: id });
+    });
+  }
+
+  /** Sends a signal to the program alone. */
+  signal(name: NodeJS.Signals): void {
+    this.ended = true;
+    this.#child.kill(name);
+  }
+
+  /** Resident memory in bytes, where the system tells. */
+  memory(): number | undefined {
+    return procfs.memory(this.pid);
+  }
+
+  /** Processor time used so far in ms, where the system tells. */
+  cpuMs(): number | undefined {
+    return procfs.cpu(this.pid)?.ms;
+  }
+
+  /** What it has open, where the system tells. */
+  openFiles(): string[] | undefined {
+    return procfs.openFiles(this.pid);
+  }
+
+  /** Its process and those below it. */
+  processes(): number[] {
+    return procfs.marked(this.#mark, this.pid) ?? [this.pid, ...this.children];
+  }
+
+  /** Ends the program and all that it started. */
+  async stop(): Promise<void> {
+    if (this.#gone) return;
+    this.#gone = true;
+    this.ended = true;
+    clearInterval(this.#watch);
+    // Where it started others: is it the program that ends them, or must we?
+    if (this.children.length > 0 && process.platform !== 'win32') {
+      this.#child.kill('SIGKILL');
+      await this.exited;
+      this.leftBehind = this.survivors().length;
+    }
+    killGroup(this.pid);
+    await this.exited;
+    for (const pid of this.survivors()) {
+      try {
+        process.kill(pid, 'SIGKILL');
+      } catch {
+        // Gone by itself.
+      }
+    }
+    release(this.pid);
+    for (const stream of this.#child.stdio) stream?.destroy();
+  }
+
+  /** Processes that it started and that live on although it is gone. */
+  survivors(): number[] {
+    if (this.children.length === 0 && this.options.trusted) return [];
+    const found = procfs.marked(this.#mark, this.pid);
+    if (found) return found.filter((pid) => pid !== this.pid);
+    return this.children.filter((pid) => {
+      try {
+        process.kill(pid, 0);
+        return true;
+      } catch {
+        return false;
+      }
+    });
+  }
+}

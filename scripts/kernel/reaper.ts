@@ -1,0 +1,47 @@
+/**
+ * Ends every program that this process started, also when this process is killed and can't.
+ * A few hundred kilobytes of `sh` wait on a pipe; when the pipe closes, what is still listed dies.
+ */
+import { spawn, type ChildProcess } from 'node:child_process';
+
+const script = `
+list=' '
+while read -r verb group; do
+  case $verb in
+    add) list="$list$group " ;;
+    del) case $list in *" $group "*) list="\${list%%" $group "*} \${list#*" $group "}" ;; esac ;;
+  esac
+done
+for group in $list; do kill -9 -- "-$group" 2>/dev/null; done
+`;
+
+let reaper: ChildProcess | undefined;
+
+function tell(line: string): void {
+  if (process.platform === 'win32') return; // There the broken pipe ends the program: see witness.mjs.
+  if (!reaper) {
+    reaper = spawn('/bin/sh', ['-c', script], { stdio: ['pipe', 'ignore', 'ignore'], detached: true, env: {} });
+    reaper.on('error', () => {});
+    reaper.stdin?.on('error', () => {});
+    reaper.unref();
+    (reaper.stdin as { unref?: () => void } | null)?.unref?.();
+  }
+  reaper.stdin?.write(line);
+}
+
+/** From now on the process group is ended when this process is. */
+export const adopt = (group: number): void => tell(`add ${group}\n`);
+
+/** The process group is gone; its number may be used again by others. */
+export const release = (group: number): void => tell(`del ${group}\n`);
+
+/** Ends a process group at once: the program and all that it started and did not detach. */
+export function killGroup(group: number): void {
+  try {
+    if (process.platform === 'win32') {
+      spawn('taskkill', ['/pid', String(group), '/t', '/f'], { stdio: 'ignore' }).on('error', () => {});
+    } else process.kill(-group, 'SIGKILL');
+  } catch {
+    // Already gone.
+  }
+}

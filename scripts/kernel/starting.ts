@@ -1,0 +1,219 @@
+/** Brings a program to the point where it listens, or finds out why it never will. */
+import { readCrash } from './crash.ts';
+import { describe, boundBroken } from './explain.ts';
+import { brief } from './exchange.ts';
+import { ProgramFault, UsageError, type Failure } from './failure.ts';
+import net from 'node:net';
+import * as procfs from './procfs.ts';
+import { bounds, freePort, portTaken, Program, type Listening, type StartOptions } from './program.ts';
+
+/** How often a program is started anew because somebody else took the port in the meantime. */
+const maxTries = 4;
+
+/**
+ * Starts a program and waits until it listens on its port.
+ * @param prepared a process that waits at its gate already
+ * @throws ProgramFault when it does not come to listen, with the reason
+ */
+export async function startListening(options: StartOptions, root: string, prepared?: Program): Promise<Program> {
+  for (let tries = 1; ; tries++) {
+    const port = await freePort();
+    const program = prepared && !prepared.exit ? prepared : new Program(options, port);
+    prepared = undefined;
+    try {
+      await program.go(port);
+      program.sample();
+      if (options.trusted) await witnessed(program);
+      else await connected(program);
+      if (isUp(program)) return program;
+      // Taken by somebody else between our choice and its listen: not the program's fault, so try another.
+      const lost = /EADDRINUSE/.test(program.stderr) && program.listening.length === 0 && (await portTaken(port));
+      if (lost && tries < maxTries) {
+        await program.stop();
+        continue;
+      }
+      throw new ProgramFault(await whyNot(program, root));
+    } catch (error) {
+      await program.stop();
+      throw error;
+    }
+  }
+}
+
+const onPort = (port: number) => (listening: Listening) => 'port' in listening && listening.port === port && listening.address !== '::1';
+
+const up = new WeakSet<Program>();
+const isUp = (program: Program): boolean => program.exit === null && !program.broke && (up.has(program) || program.listening.some(onPort(program.port)));
+
+async function witnessed(program: Program): Promise<void> {
+  const { port } = program;
+  const right = (): boolean => program.listening.some(onPort(port));
+  await program.when(() => right() || program.listening.length > 0, bounds.startMs);
+  // It listens somewhere else: is anything still to come?
+  if (!right() && program.listening.length > 0) await program.when(right, 250);
+}
+
+/** For a program without a witness: connects until it is let in, and looks whether it is this program that listens. */
+async function connected(program: Program): Promise<void> {
+  const end = performance.now() + bounds.startMs * 2;
+  while (performance.now() < end && !program.exit && !program.broke) {
+    if (await accepts(program.port)) {
+      const listeners = procfs.listenersOf(program.processes());
+      if (!listeners || program.options.wrap || listeners.some((listener) => listener.port === program.port)) {
+        up.add(program);
+        return;
+      }
+    }
+    await program.when(() => false, 5);
+  }
+}
+
+function accepts(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = net.connect({ port, host: '127.0.0.1' });
+    const over = (result: boolean): void => {
+      socket.destroy();
+      resolve(result);
+    };
+    socket.setTimeout(500, () => over(false));
+    socket.once('connect', () => over(true));
+    socket.once('error', () => over(false));
+  });
+}
+
+/** Why a program that was started does not listen on its port. */
+async function whyNot(program: Program, root: string): Promise<Failure> {
+  const { port } = program;
+  if (program.spawnError) throw new UsageError(`Node could not be started: ${program.spawnError.message}`);
+  if (program.broke) return boundBroken(program);
+  if (program.exit) return whyItEnded(program, root);
+
+  const elsewhere = program.listening[0] ?? foundElsewhere(program);
+  if (elsewhere) return listensElsewhere(elsewhere, port);
+
+  const seconds = (program.age / 1000).toFixed(1);
+  const printed = brief(program.stdout || program.stderr, 200);
+  const busy = program.options.trusted ? (await program.ping(300)) === undefined : (program.cpuShare(performance.now() - program.age) ?? 0) > 0.8;
+  if (program.exit) return whyItEnded(program, root);
+  return busy
+    ? {
+        diagnosis: 'never-listened-busy',
+        message: `The program never reached listen(): after ${seconds} s it is still running its top level, and nothing else can happen meanwhile. Look for a loop outside the handler that never ends.`,
+        expected: `a server that listens on port ${port}`,
+        actual: printed || 'it printed nothing',
+      }
+    : {
+        diagnosis: 'never-listened',
+        message: `The program runs, but after ${seconds} s it does not listen on any port. Look for a listen() that is never called, or that waits for something that does not happen.`,
+        expected: `a server that listens on port ${port}, as PORT says`,
+        actual: printed || 'it printed nothing',
+      };
+}
+
+function foundElsewhere(program: Program): Listening | undefined {
+  const [first] = procfs.listenersOf(program.processes()) ?? [];
+  return first && { port: first.port, address: first.address, family: first.address.includes(':') ? 'IPv6' : 'IPv4' };
+}
+
+function listensElsewhere(listening: Listening, port: number): Failure {
+  if ('path' in listening) {
+    return {
+      diagnosis: 'listens-on-a-path',
+      message: `The program listens on a socket file called "${brief(listening.path, 60)}", not on a TCP port. listen() takes a text that is not a number for a file's name.`,
+      expected: `port ${port}, as PORT says`,
+      actual: `the file ${brief(listening.path, 60)}`,
+    };
+  }
+  if (listening.port === port) {
+    return {
+      diagnosis: 'listens-on-ipv6-only',
+      message: `The program listens on ${listening.address} only, so nobody who comes to 127.0.0.1 finds it. Leave out the host, or give '127.0.0.1'.`,
+      expected: `127.0.0.1, port ${port}`,
+      actual: `${listening.address}, port ${port}`,
+    };
+  }
+  return {
+    diagnosis: 'listens-on-other-port',
+    message: `The program listens on port ${listening.port}, but the environment variable PORT said ${port}. Whoever starts a server chooses its port: read process.env.PORT.`,
+    expected: `port ${port}`,
+    actual: `port ${listening.port}`,
+  };
+}
+
+function whyItEnded(program: Program, root: string): Failure {
+  const { exit, stderr, stdout } = program;
+  const crash = readCrash(stderr, root);
+  const place = crash?.file ? `${crash.file} line ${crash.line}` : 'the program';
+  const actual = crash ? describe(crash) : brief(stderr.trim() || stdout.trim(), 300) || 'it printed nothing';
+  if (/JavaScript heap out of memory|Reached heap limit/.test(stderr)) {
+    return { diagnosis: 'too-much-memory', message: 'The program ran out of memory before it listened. Look for something outside the handler that grows without end.' };
+  }
+  if (crash?.kind === 'syntax') {
+    const erasable = /not supported in strip-only mode|enum|namespace|parameter propert/i.test(crash.message);
+    return {
+      diagnosis: 'does-not-compile',
+      message: erasable
+        ? `Node cannot run ${place}: ${brief(crash.message, 160)}. Only TypeScript whose types can simply be erased is used here: no enum, no namespace, no parameter properties.`
+        : `Node cannot read ${place}: ${brief(crash.message, 160)}. The mistake may be on the line before.`,
+      expected: 'a file that Node can read',
+      actual,
+    };
+  }
+  if (crash?.kind === 'import') {
+    return {
+      diagnosis: 'import-not-found',
+      message: `An import cannot be resolved in ${place}: ${brief(crash.message, 200)}. Check the path, its ending (.ts) and the exported name.`,
+      actual,
+    };
+  }
+  if (crash?.code === 'EADDRINUSE') {
+    const taken = /address already in use \S*?:(\d+)/.exec(crash.message)?.[1];
+    const other = taken !== undefined && Number(taken) !== program.port;
+    return program.listening.length > 0
+      ? {
+          diagnosis: 'listens-twice',
+          message: `The program listens on port ${taken} and then calls listen() on it again, at ${place}. A port can be opened once.`,
+          actual,
+        }
+      : {
+          diagnosis: other ? 'listens-on-other-port' : 'port-taken',
+          message: other
+            ? `The program wants port ${taken}, which another program has, but the environment variable PORT said ${program.port}. Read process.env.PORT.`
+            : `Another program listens on port ${taken} already. Stop it, or choose another port.`,
+          expected: `port ${program.port}`,
+          actual,
+        };
+  }
+  if (crash) {
+    return {
+      diagnosis: crash.kind === 'rejected' ? 'rejected-while-loading' : 'threw-while-loading',
+      message: `The program died before it listened, at ${place}: ${brief(`${crash.name}: ${crash.message}`, 160)}`,
+      actual,
+    };
+  }
+  if (exit?.signal) {
+    return { diagnosis: 'killed-before-listening', message: `The program was ended by the signal ${exit.signal} before it listened.`, actual };
+  }
+  if (exit?.code === 13) {
+    return {
+      diagnosis: 'await-never-settled',
+      message: 'The program ended before it listened: a top-level await waits for a promise that nothing can settle any more.',
+      actual,
+    };
+  }
+  if (program.drained) {
+    return {
+      diagnosis: 'nothing-listens',
+      message: 'The program ran to its end and nothing kept it alive: no server listens. Is listen() called?',
+      expected: 'a server that listens',
+      actual,
+    };
+  }
+  const trusted = program.options.trusted;
+  return {
+    diagnosis: 'exited-before-listening',
+    message: `The program ended by itself with exit code ${exit?.code} before it listened. ${trusted ? 'Look for a process.exit().' : 'Look for a process.exit(), or for a listen() that is never called.'}`,
+    expected: 'a server that listens',
+    actual,
+  };
+}

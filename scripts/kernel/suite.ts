@@ -1,0 +1,48 @@
+/** A lesson's suite: one function for each step of its manifest. */
+import { test } from 'node:test';
+import { allLessons, type Lesson } from './course.ts';
+import { UsageError } from './failure.ts';
+import type { Trial } from './trial.ts';
+
+export type StepTest = (t: Trial) => Promise<void>;
+
+export interface Suite {
+  lesson: Lesson;
+  steps: { title: string; run: StepTest }[];
+}
+
+/**
+ * Declares the suite of a lesson. Run by `node --test`, the file registers one test for each step, against the target
+ * that `WORKBOOK_TARGET` names (`solutions` unless it is set).
+ * @throws when the titles and their order are not the manifest's
+ */
+export function suite(name: string, tests: Record<string, StepTest>): Suite {
+  const lesson = allLessons().find((candidate) => candidate.name === name);
+  if (!lesson) throw new UsageError(`tests/${name}.test.ts belongs to no lesson: there is no lessons/${name}/.`);
+  const titles = lesson.steps.map((step) => step.title);
+  const given = Object.keys(tests);
+  if (titles.join('\n') !== given.join('\n')) {
+    throw new UsageError(`The steps of tests/${name}.test.ts (${given.join(', ')}) are not those of lessons/${name}/lesson.json (${titles.join(', ')}).`);
+  }
+  const made: Suite = { lesson, steps: Object.entries(tests).map(([title, run]) => ({ title, run })) };
+  if (process.env['NODE_TEST_CONTEXT'] && process.argv[1]?.endsWith(`${name}.test.ts`)) register(made);
+  return made;
+}
+
+function register(made: Suite): void {
+  const target = process.env['WORKBOOK_TARGET'] ?? 'solutions';
+  void test(`${made.lesson.name} against ${target}`, async (context) => {
+    const { judge } = await import('./judge.ts');
+    const { StepFailure } = await import('./failure.ts');
+    const result = await judge(made, { target });
+    if (result.status === 'error') throw new Error(`${result.diagnosis}: ${result.message}`);
+    for (const step of result.steps) {
+      await context.test(`step ${step.step}: ${step.title}`, () => {
+        if (step.status === 'pass') return;
+        const { diagnosis, message, expected, actual, exchange } = step;
+        const failure = new StepFailure({ diagnosis: diagnosis ?? step.status, message });
+        throw Object.assign(failure, { expected, actual, exchange });
+      });
+    }
+  });
+}

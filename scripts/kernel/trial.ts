@@ -1,0 +1,249 @@
+/** What a step works with: the program under test, connections to it, and values that nobody can guess. */
+import { Answer } from './answer.ts';
+import { Connection, defaults, type WaitOptions } from './connection.ts';
+import type { Exchange } from './exchange.ts';
+import { explain, explainDeath, type Explanation } from './explain.ts';
+import { StepFailure, type Failure } from './failure.ts';
+import type { Program } from './program.ts';
+import { random, type Random } from './random.ts';
+
+/** Another name for an outcome, where the step knows its cause. */
+export type OutcomeCauses = Partial<Record<Explanation['kind'], { diagnosis: string; message: string }>>;
+
+export type HeaderFields = Record<string, string | string[] | undefined> | [name: string, value: string][];
+
+export interface RequestOptions {
+  method?: string;
+  /** The request target, as it goes on the wire. */
+  target?: string;
+  /** Added to the ordinary fields; `undefined` leaves one out. A list of pairs is sent as it is, after `Host`. */
+  headers?: HeaderFields;
+  body?: string | Uint8Array;
+  /** Sent as JSON, with its Content-Type. */
+  json?: unknown;
+  version?: '1.0' | '1.1';
+  /** How long a silence may last, in ms. */
+  limit?: number;
+  maxBytes?: number;
+  causes?: OutcomeCauses;
+}
+
+/** What a trial needs of the judge. */
+export interface Bench {
+  readonly trusted: boolean;
+  readonly root: string;
+  readonly seed: number;
+  /** How long a silence may last where a step names none, in ms. */
+  readonly limitMs: number;
+  /** A program that listens; starts one when there is none. */
+  program(): Program;
+  restart(): Promise<Program>;
+  start(options: StartRequest): Promise<Program>;
+}
+
+export interface StartRequest {
+  env?: Record<string, string>;
+  args?: string[];
+  cwd?: string;
+  /** Whether to wait until it listens on its port (the default), or to come back as soon as it runs. */
+  expectListening?: boolean;
+}
+
+export class Trial {
+  readonly #bench: Bench;
+  readonly #random: Random;
+  readonly #connections: Connection[] = [];
+  readonly #program: Program | undefined;
+  /** Every exchange of this step, in order. */
+  readonly exchanges: Exchange[];
+
+  constructor(bench: Bench, salt: string, program?: Program, exchanges: Exchange[] = []) {
+    this.#bench = bench;
+    this.#program = program;
+    this.#random = random(`${bench.seed}/${salt}`);
+    this.exchanges = exchanges;
+  }
+
+  /** The program under test. */
+  get program(): Program {
+    return this.#program ?? this.#bench.program();
+  }
+
+  /** A trial of another process of the same program. */
+  on(program: Program): Trial {
+    return new Trial(this.#bench, `${program.pid}`, program, this.exchanges);
+  }
+
+  /** Starts another process of the same program; it is ended with the step. */
+  start(options: StartRequest = {}): Promise<Program> {
+    return this.#bench.start(options);
+  }
+
+  /** Ends the program under test and starts it anew. */
+  restart(): Promise<Program> {
+    return this.#bench.restart();
+  }
+
+  /** A whole number from `min` to `max`, both included. */
+  int(min: number, max: number): number {
+    return this.#random.int(min, max);
+  }
+  /** Six to nine small letters. */
+  word(): string {
+    return this.#random.word();
+  }
+  pick<T>(list: readonly T[]): T {
+    return this.#random.pick(list);
+  }
+
+  /** A raw connection to the program. It is ended with the step. */
+  connect(): Connection & { answer(options?: WaitOptions & { causes?: OutcomeCauses }): Promise<Answer> } {
+    const { program } = this;
+    program.sample();
+    const connection = new Connection(program.port, (since) => program.starved(since), this.#bench.limitMs);
+    this.#connections.push(connection);
+    const attempt = connection.attempt.bind(connection);
+    return Object.assign(connection, {
+      attempt: async (options: WaitOptions = {}): Promise<Exchange> => {
+        const exchange = await attempt(options);
+        this.exchanges.push(exchange);
+        return exchange;
+      },
+      answer: async (options: WaitOptions & { causes?: OutcomeCauses } = {}): Promise<Answer> => {
+        const exchange = await attempt(options);
+        this.exchanges.push(exchange);
+        return this.#answer(exchange, options.causes);
+      },
+    });
+  }
+
+  async #answer(exchange: Exchange, causes: OutcomeCauses = {}): Promise<Answer> {
+    if (exchange.outcome === 'answered') return new Answer(exchange);
+    const { kind, failure } = await explain(exchange, this.program, this.#bench);
+    const known = causes[kind];
+    if (!known) throw new StepFailure(failure);
+    const detail = kind === 'crashed' && failure.actual ? ` (${failure.actual})` : '';
+    throw new StepFailure({ ...failure, diagnosis: known.diagnosis, message: known.message + detail });
+  }
+
+  /** One request on a connection of its own; gives back whatever became of it. */
+  async attempt(options: RequestOptions = {}): Promise<Exchange> {
+    const connection = this.connect();
+    await connection.write(requestBytes(options, this.program.port));
+    const exchange = await connection.attempt(waitOptions(options));
+    connection.destroy();
+    return exchange;
+  }
+
+  /** One request on a connection of its own. Fails the step when no whole response comes. */
+  async send(options: RequestOptions = {}): Promise<Answer> {
+    return this.#answer(await this.attempt(options), options.causes);
+  }
+
+  get(target: string, options: Omit<RequestOptions, 'method' | 'target'> = {}): Promise<Answer> {
+    return this.send({ ...options, method: 'GET', target });
+  }
+
+  head(target: string, options: Omit<RequestOptions, 'method' | 'target'> = {}): Promise<Answer> {
+    return this.send({ ...options, method: 'HEAD', target });
+  }
+
+  /** A body that is neither text nor bytes is sent as JSON. */
+  post(target: string, body?: unknown, options: Omit<RequestOptions, 'method' | 'target' | 'body'> = {}): Promise<Answer> {
+    const sent = body === undefined || typeof body === 'string' || body instanceof Uint8Array ? { body } : { json: body };
+    return this.send({ ...options, ...(sent as RequestOptions), method: 'POST', target });
+  }
+
+  check(condition: unknown, failure: Failure): void {
+    if (!condition) this.fail(failure);
+  }
+
+  /** Fails the step. Unless it names another, the last exchange is shown. */
+  fail(failure: Failure): never {
+    throw new StepFailure({ exchange: this.exchanges.at(-1), ...failure });
+  }
+
+  /** Waits until `test` holds, looking every few milliseconds. False when `limit` ms have passed. */
+  async until(test: () => boolean | Promise<boolean>, limit = defaults.limitMs): Promise<boolean> {
+    const end = performance.now() + limit;
+    for (;;) {
+      if (await test()) return true;
+      if (performance.now() > end) return false;
+      await new Promise((resolve) => setTimeout(resolve, 2));
+    }
+  }
+
+  /**
+   * The canary: waits until the program has nothing left to do, and fails the step if it died. A trusted program is
+   * asked; another is watched for a moment.
+   */
+  async settle(): Promise<void> {
+    const { program } = this;
+    if (program.ended) return;
+    const died = await settled(program);
+    if (died) throw new StepFailure(await explainDeath(program, this.#bench, this.exchanges.at(-1)));
+  }
+
+  /** Ends what the step has opened. */
+  close(): void {
+    for (const connection of this.#connections) connection.destroy();
+  }
+}
+
+/** Amounts of pending work that a program has without end, such as an interval: nothing to wait for. */
+const restless = new WeakMap<Program, number>();
+
+const settling = { totalMs: 100, everyMs: 4, pingMs: 1000, untrustedMs: 60 };
+
+/** Waits until the program is at rest. True when it has exited instead. */
+async function settled(program: Program): Promise<boolean> {
+  if (!program.options.trusted) return program.when(() => program.exit !== null, settling.untrustedMs).then(() => program.exit !== null);
+  const end = performance.now() + settling.totalMs;
+  for (;;) {
+    const work = await program.ping(settling.pingMs);
+    if (program.exit) return true;
+    if (work === undefined || work <= (restless.get(program) ?? 0)) return false;
+    if (performance.now() > end) {
+      restless.set(program, work);
+      return false;
+    }
+    await program.when(() => program.exit !== null, settling.everyMs);
+  }
+}
+
+function waitOptions(options: RequestOptions): WaitOptions {
+  const { method = 'GET', target = '/', limit, maxBytes } = options;
+  return { method, target, ...(limit !== undefined && { limit }), ...(maxBytes !== undefined && { maxBytes }) };
+}
+
+/** The bytes of a request with ordinary header fields, as a common client sends them. */
+export function requestBytes(options: RequestOptions, port: number): Buffer {
+  const { method = 'GET', target = '/', version = '1.1', headers = {} } = options;
+  const body = options.json === undefined ? options.body : JSON.stringify(options.json);
+  const payload = body === undefined ? Buffer.alloc(0) : Buffer.from(body as string);
+  const fields: [string, string][] = [['Host', `localhost:${port}`]];
+  if (Array.isArray(headers)) {
+    if (headers.some(([name]) => name.toLowerCase() === 'host')) fields.length = 0;
+    fields.push(...headers);
+    const has = (name: string): boolean => headers.some(([key]) => key.toLowerCase() === name);
+    if (options.json !== undefined && !has('content-type')) fields.push(['Content-Type', 'application/json']);
+    if (body !== undefined && !has('content-length') && !has('transfer-encoding')) fields.push(['Content-Length', String(payload.length)]);
+    if (!has('connection')) fields.push(['Connection', 'close']);
+  } else {
+    const ordinary: Record<string, string> = { 'User-Agent': 'curl/8.5.0', Accept: '*/*' };
+    if (options.json !== undefined) ordinary['Content-Type'] = 'application/json';
+    const chunked = Object.keys(headers).some((name) => name.toLowerCase() === 'transfer-encoding');
+    if (body !== undefined && !chunked) ordinary['Content-Length'] = String(payload.length);
+    ordinary['Connection'] = 'close';
+    const given = new Map(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), { name, value }]));
+    const host = given.get('host');
+    if (host) fields.length = 0;
+    if (host?.value !== undefined) fields.push(...[host.value].flat().map((value): [string, string] => ['Host', value]));
+    for (const [name, value] of Object.entries(ordinary)) if (!given.has(name.toLowerCase())) fields.push([name, value]);
+    for (const [key, { name, value }] of given) {
+      if (key !== 'host' && value !== undefined) fields.push(...[value].flat().map((item): [string, string] => [name, item]));
+    }
+  }
+  const head = [`${method} ${target} HTTP/${version}`, ...fields.map(([name, value]) => `${name}: ${value}`)].join('\r\n');
+  return Buffer.concat([Buffer.from(`${head}\r\n\r\n`), payload]);
+}

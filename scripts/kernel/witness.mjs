@@ -1,0 +1,67 @@
+// Loaded into the learner's process before their program, where the program is the learner's own.
+// It holds the program at a gate until the kernel says go, and tells the kernel over file descriptor 3
+// what happens inside: what listens, whether anything is still to be done, how the process ends.
+// It changes nothing that a program can see but PORT and the environment that the kernel sends.
+import { ChildProcess } from 'node:child_process';
+import fs from 'node:fs';
+import 'node:http';
+import module from 'node:module';
+import net from 'node:net';
+
+const kernel = 3;
+
+/** @param {Record<string, unknown>} message */
+const tell = (message) => {
+  try {
+    fs.writeSync(kernel, JSON.stringify(message) + '\n');
+  } catch {
+    // The kernel is gone, or its pipe is full: there is nobody to tell.
+  }
+};
+
+/** Pending work after which something may still go wrong; sockets and servers merely wait for the client. */
+const work = () =>
+  process
+    .getActiveResourcesInfo()
+    .filter((name) => !/Server|Socket|Pipe|TTY|HTTP|Shutdown|WriteWrap|ConnectWrap|FSEvent|Signal|MessagePort|FileHandle/.test(name)).length;
+
+const { listen } = net.Server.prototype;
+net.Server.prototype.listen = function (...args) {
+  this.prependOnceListener('listening', () => tell({ listening: this.address() }));
+  return Reflect.apply(listen, this, args);
+};
+
+const { spawn } = ChildProcess.prototype;
+ChildProcess.prototype.spawn = function (...args) {
+  const result = Reflect.apply(spawn, this, args);
+  if (this.pid) tell({ child: this.pid });
+  return result;
+};
+
+process.once('beforeExit', () => tell({ drained: true }));
+
+const line = new net.Socket({ fd: kernel, readable: true, writable: true });
+line.on('error', () => {});
+// When the kernel dies, however it dies, so does the program.
+line.on('close', () => process.kill(process.pid, 'SIGKILL'));
+
+// Load the type stripper now, not while the learner waits.
+if (process.features.typescript) module.stripTypeScriptTypes?.('let warm: number = 1');
+
+await new Promise((go) => {
+  let text = '';
+  line.setEncoding('utf8');
+  line.on('data', (data) => {
+    text += data;
+    for (let end = text.indexOf('\n'); end >= 0; end = text.indexOf('\n')) {
+      const message = JSON.parse(text.slice(0, end));
+      text = text.slice(end + 1);
+      if (message.go) {
+        Object.assign(process.env, message.go);
+        line.unref();
+        go(undefined);
+      } else if (message.ping) tell({ pong: message.ping, work: work() });
+    }
+  });
+  tell({ atGate: true });
+});

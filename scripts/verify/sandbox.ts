@@ -1,0 +1,49 @@
+/** A scratch copy of the project as a learner has it on arriving at a lesson; what runs in it touches nothing else. */
+import { cp, mkdir, mkdtemp, readdir, realpath, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { basename, join, relative, sep } from 'node:path';
+import { allLessons, projectRoot } from '../kernel/course.ts';
+import { cleanSolution, solutionSource, stubOf } from '../kernel/stub.ts';
+
+const leftOut = new Set(['node_modules', '.git', '.workbook', 'coverage']);
+
+export class Sandbox {
+  readonly root: string;
+  /** A home folder of its own: no configuration of the user's plays a part. */
+  readonly home: string;
+
+  private constructor(root: string) {
+    this.root = join(root, basename(projectRoot));
+    this.home = join(root, 'home');
+  }
+
+  /**
+   * @param arrivedAt the lesson's number: those before it are done, it and those after are stubs; 0 for a fresh clone
+   */
+  static async create(arrivedAt: number): Promise<Sandbox> {
+    const sandbox = new Sandbox(await realpath(await mkdtemp(join(tmpdir(), 'workbook-'))));
+    await mkdir(sandbox.home);
+    await cp(projectRoot, sandbox.root, {
+      recursive: true,
+      filter: (source) => !leftOut.has(relative(projectRoot, source).split(sep)[0] ?? ''),
+    });
+    await symlink(join(projectRoot, 'node_modules'), join(sandbox.root, 'node_modules'), 'junction');
+    for (const lesson of allLessons()) {
+      for (const file of lesson.edits) {
+        const text =
+          lesson.number < arrivedAt ? cleanSolution(solutionSource(lesson, file)) : stubOf(lesson, file);
+        await writeFile(join(sandbox.root, 'lessons', lesson.name, file), text);
+      }
+    }
+    return sandbox;
+  }
+
+  /** A path's name inside the sandbox, where outputs would differ from machine to machine. */
+  withoutPaths(output: string): string {
+    return output.replaceAll(`${this.root}/`, '…/').replaceAll(this.root, '…').replaceAll(this.home, '~');
+  }
+
+  async remove(): Promise<void> {
+    await rm(join(this.root, '..'), { recursive: true, force: true, maxRetries: 5, retryDelay: 50 });
+  }
+}

@@ -1,0 +1,188 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Answer } from '../scripts/kernel/answer.ts';
+import { brief } from '../scripts/kernel/exchange.ts';
+import { suite } from '../scripts/kernel/suite.ts';
+import type { Trial } from '../scripts/kernel/trial.ts';
+
+const greeting = 'Hello, HTTP!';
+
+function expectGreeting(answer: Answer): void {
+  answer.expectStatus(200);
+  answer.expectText(/^Hello, HTTP!\r?\n?$/, [
+    {
+      if: (a) => a.text === '',
+      diagnosis: 'empty-body',
+      message: 'The response has no body: res.end() was called without the text, or before the text was written.',
+    },
+    {
+      if: (a) => a.text.trim().toLowerCase() === greeting.toLowerCase() || a.text.includes(greeting),
+      diagnosis: 'text-differs',
+      message: `The text is close but not the same: it must be exactly "${greeting}".`,
+    },
+  ]);
+  answer.expectHeader('Content-Type', /^text\/plain;\s*charset="?utf-8"?$/i, [
+    {
+      if: (a) => a.header('Content-Type') === undefined,
+      diagnosis: 'no-content-type',
+      message: 'The response has no Content-Type header field. Node never guesses one.',
+    },
+    {
+      if: (a) => /^text\/plain$/i.test(a.header('Content-Type') ?? ''),
+      diagnosis: 'no-charset',
+      message: 'The Content-Type says text/plain without a charset, so the client has to guess how the bytes become letters.',
+    },
+  ]);
+}
+
+/** Starts the program with a PORT that is none, and says what it did. */
+async function refuses(t: Trial, value: string): Promise<void> {
+  // listen('abc') makes a socket file called abc: keep it out of the learner's folder.
+  const cwd = await mkdtemp(join(tmpdir(), 'workbook-port-'));
+  try {
+    const program = await t.start({ env: { PORT: value }, cwd, expectListening: false });
+    await program.when(() => program.listening.length > 0 || program.exit !== null, 3000);
+    if (!program.exit) await program.when(() => program.exit !== null, 200);
+    const said = `${program.stdout}${program.stderr}`.trim();
+    const actual = program.exit
+      ? `exit code ${program.exit.code}; standard error: ${brief(program.stderr.trim(), 300) || '(nothing)'}`
+      : `it runs on${said ? `, and printed: ${brief(said, 200)}` : ''}`;
+    const expected = 'one sentence with the word PORT on standard error, and exit code 1';
+    if (!program.exit) {
+      const [where] = program.listening;
+      t.fail({
+        diagnosis: where && 'path' in where ? 'port-is-a-path' : 'port-not-refused',
+        message:
+          where && 'path' in where
+            ? `With PORT=${value} the program listens on a file called "${brief(where.path, 40)}": listen() takes a text that is not a number for a file's name.`
+            : `With PORT=${value} the program runs on as if nothing were wrong. Nobody will find it on the port they meant.`,
+        expected,
+        actual,
+        exchange: undefined,
+      });
+    }
+    t.check(!/^\s+at .+:\d+:\d+\)?$/m.test(program.stderr), {
+      diagnosis: 'port-crash',
+      message: `With PORT=${value} the program dies with a stack trace. Whoever typed the wrong port should read one sentence instead.`,
+      expected,
+      actual,
+      exchange: undefined,
+    });
+    t.check(program.exit.code === 1, {
+      diagnosis: program.exit.code === 0 ? 'exit-code-zero' : 'wrong-exit-code',
+      message: `With PORT=${value} the program ends with exit code ${program.exit.code}. ${program.exit.code === 0 ? 'That says "all went well" to whoever started it.' : 'It must be 1.'}`,
+      expected,
+      actual,
+      exchange: undefined,
+    });
+    t.check(/PORT/.test(program.stderr), {
+      diagnosis: /PORT/.test(program.stdout) ? 'complaint-on-stdout' : 'no-complaint',
+      message: /PORT/.test(program.stdout)
+        ? 'The sentence went to standard output. Complaints belong on standard error: console.error.'
+        : `With PORT=${value} the program ends, but its standard error does not say that PORT is at fault.`,
+      expected,
+      actual,
+      exchange: undefined,
+    });
+  } finally {
+    await rm(cwd, { recursive: true, force: true });
+  }
+}
+
+export default suite('01-create-server', {
+  async 'Answer every request'(t) {
+    expectGreeting(await t.get('/'));
+    expectGreeting(await t.get(`/${t.word()}/${t.word()}?q=${t.int(1, 99)}`));
+    expectGreeting(await t.send({ method: 'DELETE', target: `/${t.word()}` }));
+    expectGreeting(await t.post(`/${t.word()}`, 'some text'));
+    const head = await t.head('/');
+    head.expectStatus(200);
+  },
+
+  async 'Refuse a port that is none'(t) {
+    await Promise.all(['abc', '70000', '-1', '80.5'].map((value) => refuses(t, value)));
+  },
+
+  async 'Listen a second time'(t) {
+    const { program } = t;
+    const [first, second] = [`/${t.word()}`, `/${t.word()}?n=${t.int(1, 99)}`];
+    expectGreeting(await t.get(first));
+    expectGreeting(await t.send({ method: 'PUT', target: second, body: 'x' }));
+    for (const line of [`GET ${first}`, `PUT ${second}`]) {
+      const whole = (): boolean => program.stdout.split(/\r?\n/).some((printed) => printed.trim() === line);
+      if (await program.when(whole, 500)) continue;
+      const partly = program.stdout.includes(line.split(' ')[1] ?? line);
+      t.fail({
+        diagnosis: program.stderr.includes(line) ? 'logged-on-stderr' : partly ? 'log-line-differs' : 'no-log-line',
+        message: program.stderr.includes(line)
+          ? 'The line went to standard error. Print it on standard output: console.log.'
+          : partly
+            ? 'The program prints something for the request, but not a line with just the method, a space and the target.'
+            : "The program printed no line for the request. server.on('request', …) adds a listener; the handler given to createServer is one too.",
+        expected: line,
+        actual: brief(program.stdout.trim(), 300) || '(it printed nothing)',
+      });
+    }
+    const times = program.stdout.split(/\r?\n/).filter((printed) => printed.trim() === `GET ${first}`).length;
+    t.check(times === 1, {
+      diagnosis: 'logged-more-than-once',
+      message: 'The line was printed more than once for one request: the listener was added several times. Add it once, outside the handler.',
+      expected: `GET ${first}, once`,
+      actual: `${times} times`,
+    });
+  },
+
+  async 'Say when the port is open'(t) {
+    const { program } = t;
+    const line = (port: number): string => `Server listening on http://localhost:${port}`;
+    const lines = (text: string): string[] => text.split(/\r?\n/).map((printed) => printed.trim());
+    const announced = (): number => lines(program.stdout).filter((printed) => printed === line(program.port)).length;
+    if (!(await program.when(() => announced() > 0, 500))) {
+      const near = lines(program.stdout).find((printed) => /listening|localhost/i.test(printed));
+      t.fail({
+        diagnosis: near ? 'announcement-differs' : 'no-announcement',
+        message: near
+          ? 'The program announces itself in other words than were asked for.'
+          : 'The port is open, and the program did not say so on standard output.',
+        expected: line(program.port),
+        actual: near ?? (brief(program.stdout.trim(), 300) || '(it printed nothing)'),
+        exchange: undefined,
+      });
+    }
+    t.check(announced() === 1, {
+      diagnosis: 'announced-more-than-once',
+      message: 'The program printed its line more than once. The port opens once.',
+      expected: `${line(program.port)}, once`,
+      actual: `${announced()} times`,
+      exchange: undefined,
+    });
+
+    const chosen = await t.start({ env: { PORT: '0' }, expectListening: false });
+    await chosen.when(() => chosen.listening.length > 0 && /localhost:\d+/.test(chosen.stdout), 2000);
+    const [where] = chosen.listening;
+    const port = where && 'port' in where ? where.port : 0;
+    const said = Number(/localhost:(\d+)/.exec(chosen.stdout)?.[1] ?? -1);
+    t.check(said === port, {
+      diagnosis: said === 0 || said === -1 ? 'announced-port-zero' : 'announced-wrong-port',
+      message:
+        said === 3000 && port !== 3000
+          ? 'PORT=0 lets the system choose the port, but the program names 3000, which is not the one that it has.'
+          : 'PORT=0 lets the system choose the port, but the program does not say which one it got. server.address() knows.',
+      expected: line(port),
+      actual: brief(chosen.stdout.trim(), 200) || '(it printed nothing)',
+      exchange: undefined,
+    });
+
+    // Said before it is true: a second copy on a taken port must not say it at all.
+    const second = await t.start({ env: { PORT: String(program.port) }, expectListening: false });
+    await second.when(() => second.exit !== null, 2000);
+    t.check(!second.stdout.includes('Server listening'), {
+      diagnosis: 'announced-too-early',
+      message: 'On a port that was taken, the program said that it listens, and then failed. listen() only asks for the port; its callback runs when the port is open.',
+      expected: 'no announcement where the port could not be opened',
+      actual: brief(second.stdout.trim(), 200),
+      exchange: undefined,
+    });
+  },
+});
