@@ -54,12 +54,17 @@ function environment(extra: Record<string, string> = {}): Record<string, string>
 }
 
 /** Whether this Node runs TypeScript as it is (22.18 and later). */
-const stripsTypes = Boolean((process.features as { typescript?: unknown }).typescript);
+export const stripsTypes = Boolean((process.features as { typescript?: unknown }).typescript);
 
-/** The words that run a TypeScript file: Node's own type stripping where it has it, tsx elsewhere. */
+const loaderWords = (): string[] => (stripsTypes ? [] : ['--import', import.meta.resolve('tsx')]);
+
+/** The words that run a TypeScript file by itself, as a learner would. */
+export const runWords = (file: string): string[] => [process.execPath, '--disable-warning=ExperimentalWarning', ...loaderWords(), file];
+
+/** The words that run a TypeScript file under the kernel: Node's own type stripping where it has it, tsx elsewhere. */
 function nodeWords(options: StartOptions): string[] {
   const words = [process.execPath, `--max-old-space-size=${bounds.heapMegabytes}`, '--disable-warning=ExperimentalWarning'];
-  if (!stripsTypes) words.push('--import', import.meta.resolve('tsx'));
+  words.push(...loaderWords());
   if (options.trusted) words.push('--import', pathToFileURL(join(import.meta.dirname, 'witness.mjs')).href);
   return [...words, options.file, ...(options.args ?? [])];
 }

@@ -17,10 +17,11 @@ export function withRealPort(command: string, port: number): string {
 export const withDocumentedPort = (output: string, port: number): string =>
   output.replace(new RegExp(String.raw`(?<!\d)${port}(?!\d)`, 'g'), String(documentedPort));
 
-/** curl's configuration: `localhost:3000` is reached at the real port, and no progress meter, as on a terminal. */
+/** curl's configuration: `localhost:3000` is reached at the real port, and it prints as on a terminal: at once, and without a progress meter. */
 export const curlrc = (port: number): string =>
   [
     'no-progress-meter',
+    'no-buffer',
     ...['localhost', '127.0.0.1'].map((name) => `connect-to = "${name}:${documentedPort}:127.0.0.1:${port}"`),
     '',
   ].join('\n');

@@ -4,7 +4,9 @@ import { writeFile } from 'node:fs/promises';
 import { spawnSync } from 'node:child_process';
 import { dirname, join, posix } from 'node:path';
 import { projectRoot, solutionsDir, type Lesson } from '../kernel/course.ts';
-import { Program, bounds, freePort } from '../kernel/program.ts';
+import { ProgramFault } from '../kernel/failure.ts';
+import { freePort, type Program } from '../kernel/program.ts';
+import { startListening } from '../kernel/starting.ts';
 import { cleanSolution } from '../kernel/stub.ts';
 import { usesOf, type Command, type Use } from './blocks.ts';
 import { isExcerpt, syntaxError, type ReadmeProgram } from './code.ts';
@@ -26,6 +28,8 @@ export interface Readme {
 
 export interface Checked {
   problems: Problem[];
+  /** Where a command's output is not the README's; `rewritten` holds the real one. */
+  differences: Problem[];
   /** Whole programs, still to be compiled: all READMEs' together. */
   programs: ReadmeProgram[];
   /** The README with the real outputs. The same text where nothing differed. */
@@ -64,14 +68,15 @@ export async function checkBlocks(readme: Readme, limits: Limits = { commandMs: 
     }
   }
   const consoles = uses.filter((use) => use.kind === 'console');
-  if (consoles.length === 0) return { problems, programs, rewritten: readme.text };
+  const unchanged = { problems, differences: [], programs, rewritten: readme.text };
+  if (consoles.length === 0) return unchanged;
   const missing = missingTools();
   if (missing) {
     problems.push({ file, line: 0, warning: true, problem: `${consoles.length} console blocks were left out: ${missing}.` });
-    return { problems, programs, rewritten: readme.text };
+    return unchanged;
   }
   const run = await runConsoles(readme, consoles, programs, limits);
-  return { problems: [...problems, ...run.problems], programs, rewritten: run.rewritten };
+  return { ...run, problems: [...problems, ...run.problems], programs };
 }
 
 function excerptFault(from: string, lines: string[], lesson: Lesson | null): string | undefined {
@@ -98,8 +103,9 @@ async function runConsoles(
   consoles: Console[],
   programs: ReadmeProgram[],
   limits: Limits,
-): Promise<{ problems: Problem[]; rewritten: string }> {
+): Promise<Omit<Checked, 'programs'>> {
   const problems: Problem[] = [];
+  const differences: Problem[] = [];
   const lines = readme.text.split('\n');
   const sandbox = await Sandbox.create(readme.lesson?.number ?? 0);
   const edits: { at: number; remove: number; insert: string[] }[] = [];
@@ -114,7 +120,7 @@ async function runConsoles(
         if (!command || runsThis.test(command.text)) continue;
         const found = difference(command.output, output);
         if (!found) continue;
-        problems.push({ file: readme.file, line: command.line, problem: differenceMessage(command, found) });
+        differences.push({ file: readme.file, line: command.line, problem: differenceMessage(command, found) });
         edits.push({
           at: use.block.line + command.from,
           remove: command.to - command.from,
@@ -126,7 +132,7 @@ async function runConsoles(
     await sandbox.remove();
   }
   for (const { at, remove, insert } of edits.reverse()) lines.splice(at, remove, ...insert);
-  return { problems, rewritten: lines.join('\n') };
+  return { problems, differences, rewritten: lines.join('\n') };
 }
 
 function differenceMessage(command: Command, { shown, real }: { shown?: string; real?: string }): string {
@@ -148,23 +154,15 @@ async function runConsole(
   for (const { text, line } of use.commands.filter((command) => runsThis.test(command.text))) {
     report({ line, problem: `"${text}" was not run: it runs this check itself.`, warning: true });
   }
-  const port = await freePort();
   const server = use.server === null ? null : serverFile(use.server, readme);
   if (server === '') {
     report({ line: use.block.line, problem: `server=${use.server} is for a lesson's README; here there is no lesson.` });
     return [];
   }
-  const program = server === null ? null : new Program({ file: join(sandbox.root, server), cwd: sandbox.root, trusted: true });
+  let program: Program | null = null;
   try {
-    if (program) {
-      await program.go(port);
-      const listens = (): boolean => program.listening.some((at) => 'port' in at && at.port === port);
-      if (!(await program.when(listens, bounds.startMs))) {
-        const [why = ''] = program.stderr.trim().split('\n').filter((line) => /Error/.test(line));
-        report({ line: use.block.line, problem: `${server} does not listen on PORT.${why ? ` It said: ${why}` : ''}` });
-        return [];
-      }
-    }
+    if (server !== null) program = await startListening({ file: join(sandbox.root, server), cwd: sandbox.root, trusted: true }, sandbox.root);
+    const port = program ? program.port : await freePort();
     await writeFile(join(sandbox.home, '.curlrc'), curlrc(port));
     const ran = await runInShell(
       use.commands.map(({ text }) => withRealPort(runnable(text), port)),
@@ -180,6 +178,10 @@ async function runConsole(
       report({ line: use.block.line, problem: `The solution's server did not survive this block: ${program.stderr.trim().split('\n')[0]}` });
     }
     return ran.outputs.map((output) => withDocumentedPort(output, port).replace(/\n$/, '').split('\n'));
+  } catch (error) {
+    if (!(error instanceof ProgramFault)) throw error;
+    report({ line: use.block.line, problem: `${server}: ${error.message}` });
+    return [];
   } finally {
     await program?.stop();
   }

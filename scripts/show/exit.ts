@@ -1,0 +1,28 @@
+/** How every command ends: with an exit status, and with one sentence where it was used wrongly. */
+import { UsageError } from '../kernel/failure.ts';
+import { brief } from '../kernel/exchange.ts';
+
+/** Runs a command; its number is the exit status. A UsageError is one sentence on standard error and status 2. */
+export async function exitWith(command: () => Promise<number> | number): Promise<never> {
+  let status = 2;
+  // The reader of a pipe may leave early, as "| head" does: there is nobody left to write to.
+  process.stdout.on('error', () => process.exit(status));
+  try {
+    status = await command();
+  } catch (error) {
+    if (error instanceof UsageError) console.error(brief(error.message, 500));
+    else {
+      console.error('The workbook itself failed; this is not your fault. Please report it with the lines below.');
+      console.error(error);
+    }
+  }
+  await flushed();
+  process.exit(status);
+}
+
+/** Waits until standard output has taken everything: a pipe may be slow, and process.exit does not wait. */
+async function flushed(): Promise<void> {
+  for (const stream of [process.stdout, process.stderr]) {
+    if (stream.writableLength > 0) await new Promise<void>((resolve) => stream.write('', () => resolve()));
+  }
+}

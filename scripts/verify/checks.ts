@@ -1,0 +1,151 @@
+/** The checks of the project, one function for each word of `--only`. */
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { loadSuite, prove } from '../kernel/catalogue.ts';
+import { allLessons, projectRoot, type Lesson } from '../kernel/course.ts';
+import { typeErrors, uncheckedTypes } from './code.ts';
+import { checkHeader } from './headers.ts';
+import { checkLinks } from './links.ts';
+import type { Problem } from './problem.ts';
+import { checkBlocks, type Readme } from './runblocks.ts';
+import { machineNames, missingFiles, strayFiles, unequalFiles } from './stray.ts';
+import { checkHints, checkManifest, checkReadme, checkStubs, checkSuite } from './structure.ts';
+import { staleStubs, stubsOf, writeStubs } from './stubs.ts';
+import { isText, projectFiles, readBytes, readText } from './tree.ts';
+
+export interface Scope {
+  lessons: Lesson[];
+  /** Also what belongs to no lesson. */
+  whole: boolean;
+  /** Write what can be derived: stubs, and outputs in READMEs. */
+  write: boolean;
+  /** Told what is going on, line by line. */
+  tell: (line: string) => void;
+}
+
+export type Check = (scope: Scope) => Promise<Problem[]>;
+
+export const checks = { structure, stray, links, blocks, catalogue } satisfies Record<string, Check>;
+
+/** Headings, titles, steps, hints, stubs, suites. */
+async function structure({ lessons, write, tell }: Scope): Promise<Problem[]> {
+  const paths = new Set(projectFiles());
+  const names = allLessons().map(({ name }) => name);
+  const problems: Problem[] = [];
+  for (const lesson of lessons) {
+    const faults = checkManifest(lesson, names);
+    problems.push(...faults, ...missingFiles(lesson.name, lesson.edits ?? [], paths));
+    if (faults.length > 0) continue; // All that follows is compared with the manifest.
+    const [readme, hints] = ['README.md', 'hints.md'].map((file) => `lessons/${lesson.name}/${file}`);
+    if (readme && paths.has(readme)) problems.push(...checkReadme(lesson, readText(readme)));
+    if (hints && paths.has(hints)) problems.push(...checkHints(lesson, readText(hints)));
+    const { stubs, problems: broken } = stubsOf(lesson);
+    problems.push(...broken, ...checkStubs(lesson, stubs));
+    if (write) for (const file of await writeStubs(stubs)) tell(`wrote ${file}`);
+    else problems.push(...staleStubs(stubs));
+    if (paths.has(`tests/${lesson.name}.test.ts`)) problems.push(...(await suiteProblems(lesson)));
+  }
+  return problems;
+}
+
+async function suiteProblems(lesson: Lesson): Promise<Problem[]> {
+  try {
+    const { steps } = await loadSuite(lesson);
+    return checkSuite(lesson, steps.map(({ title }) => title));
+  } catch (error) {
+    return [{ file: `tests/${lesson.name}.test.ts`, line: 0, problem: error instanceof Error ? error.message : String(error) }];
+  }
+}
+
+/** Files of an unknown shape, finished files that differ, solutions that go round the types, headers of programs. */
+async function stray({ lessons, whole }: Scope): Promise<Problem[]> {
+  const names = allLessons().map(({ name }) => name);
+  const isOurs = (file: string): boolean => whole || lessons.some(({ name }) => file.includes(`/${name}`));
+  const paths = projectFiles();
+  const ours = paths.filter(isOurs);
+  const problems = strayFiles(paths, names).filter(({ file }) => isOurs(file));
+  for (const { name, edits } of lessons) problems.push(...unequalFiles(name, edits, paths, readBytes));
+  for (const file of ours) {
+    if (/^solutions\/.*\.ts$/.test(file)) problems.push(...uncheckedTypes(file, readText(file)));
+    if (isText(file)) problems.push(...machineNames(file, readText(file)));
+  }
+  for (const lesson of lessons) {
+    for (const kind of ['wrong', 'valid'] as const) {
+      for (const file of programsOf(ours, kind, lesson)) {
+        problems.push(...checkHeader(file, readText(file), kind, lesson.steps.length));
+      }
+    }
+  }
+  return problems;
+}
+
+/** The files that carry a header: each `slug.ts`, and of each folder `slug/` the first file that the learner edits. */
+function programsOf(paths: string[], kind: 'wrong' | 'valid', lesson: Lesson): string[] {
+  const folder = `tests/${kind}/${lesson.name}/`;
+  const inside = paths.filter((path) => path.startsWith(folder)).map((path) => path.slice(folder.length));
+  const slugs = [...new Set(inside.map((path) => path.split('/')[0] ?? ''))];
+  return slugs.map((slug) => {
+    if (inside.includes(slug)) return folder + slug;
+    const files = inside.filter((path) => path.startsWith(`${slug}/`));
+    const edited = lesson.edits.map((file) => `${slug}/${file}`).find((file) => files.includes(file));
+    return folder + (edited ?? files[0] ?? slug);
+  });
+}
+
+/** Links in every Markdown file. */
+async function links({ lessons, whole }: Scope): Promise<Problem[]> {
+  return projectFiles()
+    .filter((file) => file.endsWith('.md') && (whole || lessons.some(({ name }) => file.includes(`/${name}/`))))
+    .flatMap((file) => checkLinks(file, readText(file), projectRoot));
+}
+
+/** Code blocks, run and compared: two READMEs at a time. */
+async function blocks({ lessons, whole, write, tell }: Scope): Promise<Problem[]> {
+  const paths = projectFiles();
+  const readmes: Readme[] = [
+    ...(whole ? ['README.md', 'lessons/README.md', 'solutions/README.md'].map((file) => ({ file, lesson: null })) : []),
+    ...lessons.map((lesson) => ({ file: `lessons/${lesson.name}/README.md`, lesson })),
+  ]
+    .filter(({ file }) => paths.includes(file))
+    .map((readme) => ({ ...readme, text: readText(readme.file) }));
+  const results = await eachOf(readmes, 2, async (readme) => {
+    const { problems, differences, programs, rewritten } = await checkBlocks(readme);
+    if (write && rewritten !== readme.text && readText(readme.file) === readme.text) {
+      await writeFile(join(projectRoot, readme.file), rewritten);
+      tell(`wrote ${differences.length} outputs in ${readme.file}`);
+      return { problems, programs };
+    }
+    return { problems: [...problems, ...differences], programs };
+  });
+  return [
+    ...results.flatMap(({ problems }) => problems),
+    ...typeErrors(results.flatMap(({ programs }) => programs)),
+  ];
+}
+
+/** Every solution, stub, wrong and valid program gets its verdict. */
+async function catalogue({ lessons, tell }: Scope): Promise<Problem[]> {
+  const problems: Problem[] = [];
+  for (const lesson of lessons) {
+    if (!projectFiles('tests').includes(`tests/${lesson.name}.test.ts`)) continue; // Reported as missing.
+    const proofs = await prove(lesson, {});
+    for (const { name, complaint } of proofs) {
+      if (complaint === undefined) continue;
+      const file = name === 'solution' ? `solutions/${lesson.name}` : name === 'stub' ? `lessons/${lesson.name}` : `tests/${name.replace('/', `/${lesson.name}/`)}`;
+      problems.push({ file, line: 0, problem: complaint });
+    }
+    tell(`${lesson.name}: ${proofs.length} programs judged`);
+  }
+  return problems;
+}
+
+/** Works on `count` items at a time; the results come in the items' order. */
+async function eachOf<Item, Result>(items: Item[], count: number, work: (item: Item) => Promise<Result>): Promise<Result[]> {
+  const results = new Array<Result>(items.length);
+  const rest = [...items.entries()];
+  const worker = async (): Promise<void> => {
+    for (let next = rest.shift(); next; next = rest.shift()) results[next[0]] = await work(next[1]);
+  };
+  await Promise.all(Array.from({ length: count }, worker));
+  return results;
+}
