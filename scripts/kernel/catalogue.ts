@@ -171,7 +171,7 @@ export async function prove(lesson: Lesson, options: ProofOptions = {}): Promise
       work.push({
         name: `${kind}/${specimen.slug}`,
         run: async () => {
-          const result = await judgeSpecimen(lesson, specimen.path, judging);
+          const result = await judgeSpecimen(lesson, specimen.path, { ...judging, firstOnly: true });
           return { result, complaint: complaint(specimen, result) };
         },
       });

@@ -23,10 +23,12 @@ export interface JudgeOptions {
   /** See `StartOptions.wrap`. */
   wrap?: StartOptions['wrap'];
   env?: Record<string, string>;
-  /** After this time no further step is begun once one has failed, in ms: a learner waits. */
+  /** After this time no further step is begun once one has failed by waiting in vain, in ms: a learner waits. */
   budgetMs?: number;
   /** Silence that is waited for, in ms. */
   limitMs?: number;
+  /** Stops at the first step that fails; the steps after it are not reached. */
+  firstOnly?: boolean;
   /** Cancels the run. */
   signal?: AbortSignal;
   onStep?: (step: StepResult) => void;
@@ -105,6 +107,8 @@ class Run implements Bench {
   #prepared: Program | undefined;
   /** Programs that the step in hand has started besides. */
   #others: Program[] = [];
+  /** Whether a step has failed by running out of time. */
+  #waited = false;
   readonly #began = performance.now();
 
   constructor(suite: Suite, target: Target, options: JudgeOptions, seed: number) {
@@ -168,9 +172,9 @@ class Run implements Bench {
       const number = index + 1;
       this.#options.signal?.throwIfAborted();
       const late = performance.now() - this.#began > (this.#options.budgetMs ?? budget.ms);
-      const troubled = results.some((result) => result.status === 'fail');
-      if (late && troubled) {
-        results.push(notReached(number, step.title, 'Not tried: an earlier step took so long to fail.'));
+      const enough = this.#options.firstOnly && results.some((result) => result.status === 'fail');
+      if (enough || (late && this.#waited)) {
+        results.push(notReached(number, step.title, 'Not tried: an earlier step failed.'));
         continue;
       }
       const result = await this.#step(number, step, results);
@@ -232,7 +236,8 @@ class Run implements Bench {
 
   /** What a failure left behind must not spoil the next step. */
   async #afterFailure(failure: Failure): Promise<void> {
-    const waited = /no-answer|never-ended|blocked|endless/.test(failure.exchange?.outcome ?? '') || failure.diagnosis === 'event-loop-blocked';
+    const waited = /no-answer|never-ended|endless/.test(failure.exchange?.outcome ?? '') || failure.diagnosis === 'event-loop-blocked';
+    this.#waited ||= waited;
     if (waited && this.trusted && this.#options.limitMs === undefined) this.limitMs = budget.hurriedMs;
     const program = this.#current;
     if (!program || program.exit) return;

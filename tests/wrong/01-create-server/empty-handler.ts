@@ -1,0 +1,30 @@
+// Wrong: the handler never answers. (C-04)
+// Fails: step 1, no-answer
+import http from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+
+function answer(_req: IncomingMessage, _res: ServerResponse): void {
+  // Called for every incoming request.
+}
+
+function choosePort(text = '3000'): number {
+  if (!/^\d{1,5}$/.test(text) || Number(text) > 65535) {
+    console.error(`PORT must be a whole number from 0 to 65535, not "${text}".`);
+    process.exit(1);
+  }
+  return Number(text);
+}
+
+const port = choosePort(process.env.PORT);
+const server = http.createServer(answer);
+
+server.on('request', (req) => {
+  console.log(`${req.method} ${req.url}`);
+});
+
+server.listen(port, '127.0.0.1', () => {
+  const address = server.address();
+  if (address !== null && typeof address === 'object') {
+    console.log(`Server listening on http://localhost:${address.port}`);
+  }
+});
