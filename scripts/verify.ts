@@ -25,7 +25,8 @@ Exit status: 0 nothing found; 1 problems found; 2 used wrongly.`;
 type CheckName = keyof typeof checks;
 
 const colour = process.stdout.isTTY && !process.env['NO_COLOR'];
-const paint = (format: Parameters<typeof styleText>[0], text: string): string => (colour ? styleText(format, text) : text);
+const paint = (format: Parameters<typeof styleText>[0], text: string): string =>
+  colour ? styleText(format, text) : text;
 
 async function main(): Promise<number> {
   const { values, positionals } = readArguments();
@@ -35,7 +36,10 @@ async function main(): Promise<number> {
   }
   const wanted = values.only ?? Object.keys(checks);
   const unknown = wanted.find((name) => !Object.hasOwn(checks, name));
-  if (unknown !== undefined) throw new UsageError(`--only takes one of ${Object.keys(checks).join(', ')}; "${unknown}" is none.`);
+  if (unknown !== undefined)
+    throw new UsageError(
+      `--only takes one of ${Object.keys(checks).join(', ')}; "${unknown}" is none.`,
+    );
   const scope: Scope = {
     lessons: positionals.length > 0 ? positionals.map(findLesson) : allLessons(),
     whole: positionals.length === 0,
@@ -48,14 +52,20 @@ async function main(): Promise<number> {
     const began = performance.now();
     console.log(paint('bold', name));
     const found = sorted(await checks[name](scope));
-    for (const problem of found) console.log(`  ${paint(problem.warning ? 'yellow' : 'red', describe(problem))}`);
-    if (found.length === 0) console.log(paint('green', `  nothing found (${((performance.now() - began) / 1000).toFixed(1)} s)`));
+    for (const problem of found)
+      console.log(`  ${paint(problem.warning ? 'yellow' : 'red', describe(problem))}`);
+    if (found.length === 0)
+      console.log(
+        paint('green', `  nothing found (${((performance.now() - began) / 1000).toFixed(1)} s)`),
+      );
     problems.push(...found);
   }
   const warnings = problems.filter(({ warning }) => warning).length;
   const errors = problems.length - warnings;
   const count = (n: number, what: string): string => `${n} ${what}${n === 1 ? '' : 's'}`;
-  console.log(`\n${count(errors, 'problem')}${warnings > 0 ? `, ${count(warnings, 'warning')}` : ''}`);
+  console.log(
+    `\n${count(errors, 'problem')}${warnings > 0 ? `, ${count(warnings, 'warning')}` : ''}`,
+  );
   return errors > 0 ? 1 : 0;
 }
 
@@ -71,7 +81,9 @@ function readArguments() {
       },
     });
   } catch (error) {
-    throw new UsageError(`${error instanceof Error ? error.message : String(error)} See "npm run verify -- --help".`);
+    throw new UsageError(
+      `${error instanceof Error ? error.message : String(error)} See "npm run verify -- --help".`,
+    );
   }
 }
 

@@ -40,7 +40,11 @@ export function usesOf(markdown: Markdown, file: string): { uses: Use[]; problem
   const programs = uses.filter((use) => use.kind === 'program');
   for (const [index, { block, file: name }] of programs.entries()) {
     if (programs.findIndex((other) => other.file === name) < index) {
-      problems.push({ file, line: block.line, problem: `There are two programs with the name "${name}".` });
+      problems.push({
+        file,
+        line: block.line,
+        problem: `There are two programs with the name "${name}".`,
+      });
     }
   }
   for (const use of uses) {
@@ -74,7 +78,8 @@ function useOf(block: Block): Use | string {
       return option ? bad : (jsonFault(block) ?? { kind: 'json', block });
     case 'ts':
       if (option === 'fragment') return { kind: 'fragment', block };
-      if (key === 'file' && /^[\w-]+\.ts$/.test(value)) return { kind: 'program', block, file: value };
+      if (key === 'file' && /^[\w-]+\.ts$/.test(value))
+        return { kind: 'program', block, file: value };
       if (key === 'from' && /\.\w+$/.test(value)) return { kind: 'excerpt', block, from: value };
       return bad;
     case 'console': {
@@ -102,7 +107,7 @@ function commandsOf(block: Block): Command[] | string {
   const commands: Command[] = [];
   const { lines } = block;
   if (!lines[0]?.startsWith('$ ')) return 'A console block begins with a command: "$ curl …".';
-  for (let at = 0; at < lines.length; ) {
+  for (let at = 0; at < lines.length;) {
     const first = at;
     let text = (lines[at++] ?? '').slice(2);
     while (isUnfinished(text)) {
@@ -111,7 +116,13 @@ function commandsOf(block: Block): Command[] | string {
     }
     const from = at;
     while (at < lines.length && !lines[at]?.startsWith('$ ')) at += 1;
-    commands.push({ text, line: block.line + 1 + first, output: lines.slice(from, at), from, to: at });
+    commands.push({
+      text,
+      line: block.line + 1 + first,
+      output: lines.slice(from, at),
+      from,
+      to: at,
+    });
   }
   return commands;
 }
@@ -162,7 +173,11 @@ function uncheckedCode(markdown: Markdown, file: string): Problem[] {
     else if (/^\S/.test(text)) inList = false;
     const indented: boolean = blankBefore && !inList && /^(?: {4}|\t)\s*\S/.test(text);
     if (indented || /<pre\b/i.test(text)) {
-      problems.push({ file, line, problem: 'Code stands in a fenced block, whose info string says how it is checked.' });
+      problems.push({
+        file,
+        line,
+        problem: 'Code stands in a fenced block, whose info string says how it is checked.',
+      });
     }
     blankBefore = text.trim() === '';
   }

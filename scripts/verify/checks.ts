@@ -25,7 +25,10 @@ export interface Scope {
 
 export type Check = (scope: Scope) => Promise<Problem[]>;
 
-export const checks = { structure, stray, links, blocks, catalogue } satisfies Record<string, Check>;
+export const checks = { structure, stray, links, blocks, catalogue } satisfies Record<
+  string,
+  Check
+>;
 
 /** Headings, titles, steps, hints, stubs, suites. */
 async function structure({ lessons, write, tell }: Scope): Promise<Problem[]> {
@@ -36,7 +39,9 @@ async function structure({ lessons, write, tell }: Scope): Promise<Problem[]> {
     const faults = checkManifest(lesson, names);
     problems.push(...faults, ...missingFiles(lesson.name, lesson.edits ?? [], paths));
     if (faults.length > 0) continue; // All that follows is compared with the manifest.
-    const [readme, hints] = ['README.md', 'hints.md'].map((file) => `lessons/${lesson.name}/${file}`);
+    const [readme, hints] = ['README.md', 'hints.md'].map(
+      (file) => `lessons/${lesson.name}/${file}`,
+    );
     if (readme && paths.has(readme)) problems.push(...checkReadme(lesson, readText(readme)));
     if (hints && paths.has(hints)) problems.push(...checkHints(lesson, readText(hints)));
     const { stubs, problems: broken } = stubsOf(lesson);
@@ -51,20 +56,31 @@ async function structure({ lessons, write, tell }: Scope): Promise<Problem[]> {
 async function suiteProblems(lesson: Lesson): Promise<Problem[]> {
   try {
     const { steps } = await loadSuite(lesson);
-    return checkSuite(lesson, steps.map(({ title }) => title));
+    return checkSuite(
+      lesson,
+      steps.map(({ title }) => title),
+    );
   } catch (error) {
-    return [{ file: `tests/${lesson.name}.test.ts`, line: 0, problem: error instanceof Error ? error.message : String(error) }];
+    return [
+      {
+        file: `tests/${lesson.name}.test.ts`,
+        line: 0,
+        problem: error instanceof Error ? error.message : String(error),
+      },
+    ];
   }
 }
 
 /** Files of an unknown shape, finished files that differ, solutions that go round the types, headers of programs. */
 async function stray({ lessons, whole }: Scope): Promise<Problem[]> {
   const names = allLessons().map(({ name }) => name);
-  const isOurs = (file: string): boolean => whole || lessons.some(({ name }) => file.includes(`/${name}`));
+  const isOurs = (file: string): boolean =>
+    whole || lessons.some(({ name }) => file.includes(`/${name}`));
   const paths = projectFiles();
   const ours = paths.filter(isOurs);
   const problems = strayFiles(paths, names).filter(({ file }) => isOurs(file));
-  for (const { name, edits } of lessons) problems.push(...unequalFiles(name, edits, paths, readBytes));
+  for (const { name, edits } of lessons)
+    problems.push(...unequalFiles(name, edits, paths, readBytes));
   for (const file of ours) {
     if (/^solutions\/.*\.ts$/.test(file)) problems.push(...uncheckedTypes(file, readText(file)));
     if (isText(file)) problems.push(...machineNames(file, readText(file)));
@@ -82,20 +98,29 @@ async function stray({ lessons, whole }: Scope): Promise<Problem[]> {
 /** The files that carry a header: each `slug.ts`, and of each folder `slug/` the first file that the learner edits. */
 function programsOf(paths: string[], kind: 'wrong' | 'valid', lesson: Lesson): string[] {
   const folder = `tests/${kind}/${lesson.name}/`;
-  const inside = paths.filter((path) => path.startsWith(folder)).map((path) => path.slice(folder.length));
+  const inside = paths
+    .filter((path) => path.startsWith(folder))
+    .map((path) => path.slice(folder.length));
   const slugs = [...new Set(inside.map((path) => path.split('/')[0] ?? ''))];
   return slugs.map((slug) => {
     if (inside.includes(slug)) return folder + slug;
     const files = inside.filter((path) => path.startsWith(`${slug}/`));
-    const edited = lesson.edits.map((file) => `${slug}/${file}`).find((file) => files.includes(file));
+    const edited = lesson.edits
+      .map((file) => `${slug}/${file}`)
+      .find((file) => files.includes(file));
     return folder + (edited ?? files[0] ?? slug);
   });
 }
 
-/** Links in every Markdown file. */
+/** Links in every Markdown file; those in tests/ are fixtures. */
 async function links({ lessons, whole }: Scope): Promise<Problem[]> {
   return projectFiles()
-    .filter((file) => file.endsWith('.md') && (whole || lessons.some(({ name }) => file.includes(`/${name}/`))))
+    .filter(
+      (file) =>
+        file.endsWith('.md') &&
+        !file.startsWith('tests/') &&
+        (whole || lessons.some(({ name }) => file.includes(`/${name}/`))),
+    )
     .flatMap((file) => checkLinks(file, readText(file), projectRoot));
 }
 
@@ -103,7 +128,12 @@ async function links({ lessons, whole }: Scope): Promise<Problem[]> {
 async function blocks({ lessons, whole, write, tell }: Scope): Promise<Problem[]> {
   const paths = projectFiles();
   const readmes: Readme[] = [
-    ...(whole ? ['README.md', 'lessons/README.md', 'solutions/README.md'].map((file) => ({ file, lesson: null })) : []),
+    ...(whole
+      ? ['README.md', 'lessons/README.md', 'solutions/README.md'].map((file) => ({
+          file,
+          lesson: null,
+        }))
+      : []),
     ...lessons.map((lesson) => ({ file: `lessons/${lesson.name}/README.md`, lesson })),
   ]
     .filter(({ file }) => paths.includes(file))
@@ -131,7 +161,12 @@ async function catalogue({ lessons, tell }: Scope): Promise<Problem[]> {
     const proofs = await prove(lesson, {});
     for (const { name, complaint } of proofs) {
       if (complaint === undefined) continue;
-      const file = name === 'solution' ? `solutions/${lesson.name}` : name === 'stub' ? `lessons/${lesson.name}` : `tests/${name.replace('/', `/${lesson.name}/`)}`;
+      const file =
+        name === 'solution'
+          ? `solutions/${lesson.name}`
+          : name === 'stub'
+            ? `lessons/${lesson.name}`
+            : `tests/${name.replace('/', `/${lesson.name}/`)}`;
       problems.push({ file, line: 0, problem: complaint });
     }
     tell(`${lesson.name}: ${proofs.length} programs judged`);
@@ -140,7 +175,11 @@ async function catalogue({ lessons, tell }: Scope): Promise<Problem[]> {
 }
 
 /** Works on `count` items at a time; the results come in the items' order. */
-async function eachOf<Item, Result>(items: Item[], count: number, work: (item: Item) => Promise<Result>): Promise<Result[]> {
+async function eachOf<Item, Result>(
+  items: Item[],
+  count: number,
+  work: (item: Item) => Promise<Result>,
+): Promise<Result[]> {
   const results = new Array<Result>(items.length);
   const rest = [...items.entries()];
   const worker = async (): Promise<void> => {

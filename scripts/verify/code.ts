@@ -17,19 +17,27 @@ export interface ReadmeProgram {
 /** The type errors of programs that lie nowhere on disk, under the project's own compiler options. All at once: that is quick. */
 export function typeErrors(programs: ReadmeProgram[]): Problem[] {
   if (programs.length === 0) return [];
-  const config = ts.getParsedCommandLineOfConfigFile(join(projectRoot, 'tsconfig.json'), {}, {
-    ...ts.sys,
-    onUnRecoverableConfigFileDiagnostic: () => {},
-  });
+  const config = ts.getParsedCommandLineOfConfigFile(
+    join(projectRoot, 'tsconfig.json'),
+    {},
+    {
+      ...ts.sys,
+      onUnRecoverableConfigFileDiagnostic: () => {},
+    },
+  );
   const options: ts.CompilerOptions = { ...config?.options, noEmit: true };
-  const texts = new Map(programs.map((program) => [slashes(join(projectRoot, program.path)), program]));
+  const texts = new Map(
+    programs.map((program) => [slashes(join(projectRoot, program.path)), program]),
+  );
   const host = ts.createCompilerHost(options);
   const { fileExists, readFile, getSourceFile } = host;
   host.fileExists = (name) => texts.has(slashes(name)) || fileExists(name);
   host.readFile = (name) => texts.get(slashes(name))?.text ?? readFile(name);
   host.getSourceFile = (name, target, ...rest) => {
     const program = texts.get(slashes(name));
-    return program ? ts.createSourceFile(name, program.text, target) : getSourceFile(name, target, ...rest);
+    return program
+      ? ts.createSourceFile(name, program.text, target)
+      : getSourceFile(name, target, ...rest);
   };
   const compiled = ts.createProgram([...texts.keys()], options, host);
   return [...texts].flatMap(([name, { readme, line }]) => {
@@ -83,7 +91,11 @@ export function isExcerpt(lines: string[], source: string): boolean {
   for (const part of splitAtGaps(lines)) {
     const wanted = dedent(part).join('\n');
     let at = from;
-    while (at + part.length <= all.length && dedent(all.slice(at, at + part.length)).join('\n') !== wanted) at += 1;
+    while (
+      at + part.length <= all.length &&
+      dedent(all.slice(at, at + part.length)).join('\n') !== wanted
+    )
+      at += 1;
     if (at + part.length > all.length) return false;
     from = at + part.length;
   }
@@ -101,12 +113,17 @@ function splitAtGaps(lines: string[]): string[][] {
 
 const trimBlank = (lines: string[]): string[] =>
   lines.slice(
-    Math.max(lines.findIndex((line) => line !== ''), 0),
+    Math.max(
+      lines.findIndex((line) => line !== ''),
+      0,
+    ),
     lines.findLastIndex((line) => line !== '') + 1,
   );
 
 function dedent(lines: string[]): string[] {
-  const indents = lines.filter((line) => line !== '').map((line) => /^ */.exec(line)?.[0].length ?? 0);
+  const indents = lines
+    .filter((line) => line !== '')
+    .map((line) => /^ */.exec(line)?.[0].length ?? 0);
   const common = Math.min(...indents, Infinity);
   return lines.map((line) => line.slice(Number.isFinite(common) ? common : 0));
 }
@@ -122,9 +139,18 @@ export function uncheckedTypes(file: string, text: string): Problem[] {
     if (node.kind === ts.SyntaxKind.AnyKeyword) {
       report(node.getStart(), 'A solution has no `any`: say what the value is, or `unknown`.');
     } else if (ts.isNonNullExpression(node)) {
-      report(node.getStart(), `A solution has no \`!\`: handle the case that ${node.expression.getText()} is missing.`);
-    } else if ((ts.isVariableDeclaration(node) || ts.isPropertyDeclaration(node)) && node.exclamationToken) {
-      report(node.getStart(), 'A solution has no `!`: give the variable a value, or a type that says it may have none.');
+      report(
+        node.getStart(),
+        `A solution has no \`!\`: handle the case that ${node.expression.getText()} is missing.`,
+      );
+    } else if (
+      (ts.isVariableDeclaration(node) || ts.isPropertyDeclaration(node)) &&
+      node.exclamationToken
+    ) {
+      report(
+        node.getStart(),
+        'A solution has no `!`: give the variable a value, or a type that says it may have none.',
+      );
     }
     ts.forEachChild(node, visit);
   };

@@ -48,7 +48,8 @@ function linksOf(source: string): { links: Link[]; problems: Omit<Problem, 'file
   }
   for (const { content, line } of lines) {
     for (const pattern of patterns) {
-      for (const match of content.matchAll(pattern)) links.push({ target: match[1] ?? match[2] ?? '', line });
+      for (const match of content.matchAll(pattern))
+        links.push({ target: match[1] ?? match[2] ?? '', line });
     }
     for (const [, label = '', name] of content.matchAll(/\[([^\]]+)\]\[([^\]]*)\]/g)) {
       if (!names.has((name || label).toLowerCase())) {
@@ -63,7 +64,8 @@ function linksOf(source: string): { links: Link[]; problems: Omit<Problem, 'file
 function fault(target: string, file: string, source: string, root: string): string | undefined {
   if (target === '') return 'A link has no target.';
   if (/^[a-z][a-z\d+.-]*:/i.test(target)) return addressFault(target);
-  if (target.startsWith('/')) return `"${target}": write a link relative to this file, so that it works in every place.`;
+  if (target.startsWith('/'))
+    return `"${target}": write a link relative to this file, so that it works in every place.`;
   const [path = '', anchor] = target.split('#', 2);
   let name: string;
   try {
@@ -77,7 +79,9 @@ function fault(target: string, file: string, source: string, root: string): stri
   if (anchor === undefined) return undefined;
   if (!name.endsWith('.md')) return lineFault(anchor, name, root);
   const text = path === '' ? source : readFileSync(join(root, name), 'utf8');
-  return anchors(parseMarkdown(text)).has(decodeURIComponent(anchor)) ? undefined : `"${target}": ${name} has no heading for #${anchor}.`;
+  return anchors(parseMarkdown(text)).has(decodeURIComponent(anchor))
+    ? undefined
+    : `"${target}": ${name} has no heading for #${anchor}.`;
 }
 
 function addressFault(target: string): string | undefined {
@@ -85,15 +89,19 @@ function addressFault(target: string): string | undefined {
   const url = URL.canParse(target) ? new URL(target) : null;
   const form = url && /^https?:$/.test(url.protocol) && /^https?:\/\/[^/]/i.test(target);
   const host = url && (url.hostname === 'localhost' || /\./.test(url.hostname));
-  return form && host && !/[\\^`{|}"]/.test(target) ? undefined : `"${target}" is no address of a page (https://…).`;
+  return form && host && !/[\\^`{|}"]/.test(target)
+    ? undefined
+    : `"${target}" is no address of a page (https://…).`;
 }
 
 /** `#L10` and `#L10-L20` name lines of a file. */
 function lineFault(anchor: string, name: string, root: string): string | undefined {
   const [, from, to = from] = /^L(\d+)(?:-L(\d+))?$/.exec(anchor) ?? [];
   if (!from) return `"#${anchor}" names no part of ${name}.`;
-  const lines = readFileSync(join(root, name), 'utf8').split('\n').length;
-  return Number(from) >= 1 && Number(to) <= lines ? undefined : `"#${anchor}": ${name} has ${lines} lines.`;
+  const lines = readFileSync(join(root, name), 'utf8').trimEnd().split('\n').length;
+  return Number(from) >= 1 && Number(to) <= lines
+    ? undefined
+    : `"#${anchor}": ${name} has ${lines} lines.`;
 }
 
 /** With the letters' case as written, also on a file system that does not care. */

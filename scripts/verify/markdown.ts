@@ -38,14 +38,20 @@ export function parseMarkdown(source: string): Markdown {
   const text: TextLine[] = [];
   let block: Block | undefined;
   let closing: RegExp | undefined;
-  for (const [index, content] of withoutComments(source.replaceAll('\r\n', '\n')).split('\n').entries()) {
+  for (const [index, content] of withoutComments(source.replaceAll('\r\n', '\n'))
+    .split('\n')
+    .entries()) {
     const line = index + 1;
     if (block) {
       if (closing?.test(content)) {
         block.closed = true;
         block = undefined;
       } else {
-        block.lines.push(content.startsWith(block.indent) ? content.slice(block.indent.length) : content.trimStart());
+        block.lines.push(
+          content.startsWith(block.indent)
+            ? content.slice(block.indent.length)
+            : content.trimStart(),
+        );
       }
       continue;
     }
@@ -74,9 +80,13 @@ export const withoutCode = (text: string): string =>
   text.replace(/(`+)(?!`).*?[^`]\1(?!`)/g, (code) => ' '.repeat(code.length));
 
 /** The lines below a heading, up to the next heading of its level or above. */
-export function section(markdown: Markdown, heading: Heading): { text: TextLine[]; blocks: Block[] } {
+export function section(
+  markdown: Markdown,
+  heading: Heading,
+): { text: TextLine[]; blocks: Block[] } {
   const end =
-    markdown.headings.find((next) => next.line > heading.line && next.level <= heading.level)?.line ?? Infinity;
+    markdown.headings.find((next) => next.line > heading.line && next.level <= heading.level)
+      ?.line ?? Infinity;
   const inside = ({ line }: { line: number }): boolean => line > heading.line && line < end;
   return { text: markdown.text.filter(inside), blocks: markdown.blocks.filter(inside) };
 }
@@ -97,7 +107,8 @@ export function anchors(markdown: Markdown): Set<string> {
     found.add(anchor);
   }
   for (const { text } of markdown.text) {
-    for (const [, id] of text.matchAll(/<[a-z]+\s[^>]*\b(?:id|name)="([^"]+)"/gi)) if (id) found.add(id);
+    for (const [, id] of text.matchAll(/<[a-z]+\s[^>]*\b(?:id|name)="([^"]+)"/gi))
+      if (id) found.add(id);
   }
   return found;
 }

@@ -4,13 +4,18 @@ export const documentedPort = 3000;
 
 const host = String.raw`(?:localhost|127\.0\.0\.1|\[::1\])`;
 /** The places where 3000 is a port: `localhost:3000`, `localhost 3000`, `PORT=3000`, `tcp:3000`, `connect(3000`, `port: 3000`. */
-const places = new RegExp(String.raw`(${host}[:\s/]\s*|\bPORT=|\bport:?\s+|\btcp:|\s:|\b(?:connect|listen)\()${documentedPort}\b`, 'g');
+const places = new RegExp(
+  String.raw`(${host}[:\s/]\s*|\bPORT=|\bport:?\s+|\btcp:|\s:|\b(?:connect|listen)\()${documentedPort}\b`,
+  'g',
+);
 
 /** The command as it has to be given while the program listens on `port`. */
 export function withRealPort(command: string, port: number): string {
   // curl is told where to connect (see curlrc), so that the Host header field it sends is the one in the README.
   const curl = /\bcurl\b/.test(command);
-  return command.replace(places, (all, before: string) => (curl && before.endsWith(':') ? all : before + String(port)));
+  return command.replace(places, (all, before: string) =>
+    curl && before.endsWith(':') ? all : before + String(port),
+  );
 }
 
 /** Output as it would be if the program listened on port 3000. */
@@ -22,6 +27,8 @@ export const curlrc = (port: number): string =>
   [
     'no-progress-meter',
     'no-buffer',
-    ...['localhost', '127.0.0.1'].map((name) => `connect-to = "${name}:${documentedPort}:127.0.0.1:${port}"`),
+    ...['localhost', '127.0.0.1'].map(
+      (name) => `connect-to = "${name}:${documentedPort}:${name}:${port}"`,
+    ),
     '',
   ].join('\n');

@@ -43,7 +43,10 @@ export interface Limits {
 
 type Console = Extract<Use, { kind: 'console' }>;
 
-export async function checkBlocks(readme: Readme, limits: Limits = { commandMs: 60_000 }): Promise<Checked> {
+export async function checkBlocks(
+  readme: Readme,
+  limits: Limits = { commandMs: 60_000 },
+): Promise<Checked> {
   const { file } = readme;
   const { uses, problems } = usesOf(parseMarkdown(readme.text), file);
   const programs: ReadmeProgram[] = [];
@@ -52,7 +55,11 @@ export async function checkBlocks(readme: Readme, limits: Limits = { commandMs: 
     if (use.kind === 'program') {
       const path = posix.join(posix.dirname(file), use.file);
       if (existsSync(join(projectRoot, path))) {
-        problems.push({ file, line, problem: `There is a file ${path} already; give the README's program another name.` });
+        problems.push({
+          file,
+          line,
+          problem: `There is a file ${path} already; give the README's program another name.`,
+        });
       }
       programs.push({ readme: file, line, path, text: use.block.lines.join('\n') + '\n' });
     } else if (use.kind === 'excerpt') {
@@ -60,10 +67,19 @@ export async function checkBlocks(readme: Readme, limits: Limits = { commandMs: 
       if (fault) problems.push({ file, line, problem: fault });
     } else if (use.kind === 'fragment') {
       const fault = syntaxError(use.block.lines.join('\n'));
-      if (fault) problems.push({ file, line: line + fault.line, problem: `This fragment does not parse: ${fault.message}` });
+      if (fault)
+        problems.push({
+          file,
+          line: line + fault.line,
+          problem: `This fragment does not parse: ${fault.message}`,
+        });
     } else if (use.kind === 'mermaid') {
       problems.push(
-        ...mermaidFaults(use.block.lines).map((fault) => ({ file, line: line + fault.line, problem: fault.problem })),
+        ...mermaidFaults(use.block.lines).map((fault) => ({
+          file,
+          line: line + fault.line,
+          problem: fault.problem,
+        })),
       );
     }
   }
@@ -72,7 +88,12 @@ export async function checkBlocks(readme: Readme, limits: Limits = { commandMs: 
   if (consoles.length === 0) return unchanged;
   const missing = missingTools();
   if (missing) {
-    problems.push({ file, line: 0, warning: true, problem: `${consoles.length} console blocks were left out: ${missing}.` });
+    problems.push({
+      file,
+      line: 0,
+      warning: true,
+      problem: `${consoles.length} console blocks were left out: ${missing}.`,
+    });
     return unchanged;
   }
   const run = await runConsoles(readme, consoles, programs, limits);
@@ -92,10 +113,11 @@ let tools: string | null | undefined;
 /** Why console blocks can't be run here, or `null`. */
 function missingTools(): string | null {
   if (process.platform === 'win32') return 'on Windows there is no bash to run them with';
-  return (tools ??= ['bash', 'curl']
-    .filter((tool) => spawnSync(tool, ['--version'], { stdio: 'ignore' }).status !== 0)
-    .map((tool) => `${tool} is not installed`)
-    .join(' and ') || null);
+  return (tools ??=
+    ['bash', 'curl']
+      .filter((tool) => spawnSync(tool, ['--version'], { stdio: 'ignore' }).status !== 0)
+      .map((tool) => `${tool} is not installed`)
+      .join(' and ') || null);
 }
 
 async function runConsoles(
@@ -120,11 +142,17 @@ async function runConsoles(
         if (!command || runsThis.test(command.text)) continue;
         const found = difference(command.output, output);
         if (!found) continue;
-        differences.push({ file: readme.file, line: command.line, problem: differenceMessage(command, found) });
+        differences.push({
+          file: readme.file,
+          line: command.line,
+          problem: differenceMessage(command, found),
+        });
         edits.push({
           at: use.block.line + command.from,
           remove: command.to - command.from,
-          insert: mergeOutput(command.output, output).map((line) => (use.block.indent + line).trimEnd()),
+          insert: mergeOutput(command.output, output).map((line) =>
+            (use.block.indent + line).trimEnd(),
+          ),
         });
       }
     }
@@ -135,11 +163,17 @@ async function runConsoles(
   return { problems, differences, rewritten: lines.join('\n') };
 }
 
-function differenceMessage(command: Command, { shown, real }: { shown?: string; real?: string }): string {
+function differenceMessage(
+  command: Command,
+  { shown, real }: { shown?: string; real?: string },
+): string {
   const [name = ''] = command.text.split('\n');
-  const quote = (text: string): string => `"${text.length > 100 ? `${text.slice(0, 100)}…` : text}"`;
-  if (shown === undefined) return `"${name}" printed more than the README shows: ${quote(real ?? '')}.`;
-  if (real === undefined) return `"${name}" printed less than the README shows: ${quote(shown)} did not come.`;
+  const quote = (text: string): string =>
+    `"${text.length > 100 ? `${text.slice(0, 100)}…` : text}"`;
+  if (shown === undefined)
+    return `"${name}" printed more than the README shows: ${quote(real ?? '')}.`;
+  if (real === undefined)
+    return `"${name}" printed less than the README shows: ${quote(shown)} did not come.`;
   return `"${name}" printed ${quote(real)} where the README shows ${quote(shown)}.`;
 }
 
@@ -156,12 +190,19 @@ async function runConsole(
   }
   const server = use.server === null ? null : serverFile(use.server, readme);
   if (server === '') {
-    report({ line: use.block.line, problem: `server=${use.server} is for a lesson's README; here there is no lesson.` });
+    report({
+      line: use.block.line,
+      problem: `server=${use.server} is for a lesson's README; here there is no lesson.`,
+    });
     return [];
   }
   let program: Program | null = null;
   try {
-    if (server !== null) program = await startListening({ file: join(sandbox.root, server), cwd: sandbox.root, trusted: true }, sandbox.root);
+    if (server !== null)
+      program = await startListening(
+        { file: join(sandbox.root, server), cwd: sandbox.root, trusted: true },
+        sandbox.root,
+      );
     const port = program ? program.port : await freePort();
     await writeFile(join(sandbox.home, '.curlrc'), curlrc(port));
     const ran = await runInShell(
@@ -172,12 +213,20 @@ async function runConsole(
     );
     const hung = use.commands[ran.outputs.length];
     if (ran.unfinished !== null && hung) {
-      report({ line: hung.line, problem: `"${hung.text.split('\n')[0]}" did not end within ${limits.commandMs / 1000} s, or ended the shell.` });
+      report({
+        line: hung.line,
+        problem: `"${hung.text.split('\n')[0]}" did not end within ${limits.commandMs / 1000} s, or ended the shell.`,
+      });
     }
     if (program?.exit && use.server === 'solution') {
-      report({ line: use.block.line, problem: `The solution's server did not survive this block: ${program.stderr.trim().split('\n')[0]}` });
+      report({
+        line: use.block.line,
+        problem: `The solution's server did not survive this block: ${program.stderr.trim().split('\n')[0]}`,
+      });
     }
-    return ran.outputs.map((output) => withDocumentedPort(output, port).replace(/\n$/, '').split('\n'));
+    return ran.outputs.map((output) =>
+      withDocumentedPort(output, port).replace(/\n$/, '').split('\n'),
+    );
   } catch (error) {
     if (!(error instanceof ProgramFault)) throw error;
     report({ line: use.block.line, problem: `${server}: ${error.message}` });

@@ -1,8 +1,9 @@
 /** A scratch copy of the project as a learner has it on arriving at a lesson; what runs in it touches nothing else. */
+import { existsSync } from 'node:fs';
 import { cp, mkdir, mkdtemp, readdir, realpath, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join, relative, sep } from 'node:path';
-import { allLessons, projectRoot } from '../kernel/course.ts';
+import { allLessons, projectRoot, solutionsDir } from '../kernel/course.ts';
 import { cleanSolution, solutionSource, stubOf } from '../kernel/stub.ts';
 
 const leftOut = new Set(['node_modules', '.git', '.workbook', 'coverage']);
@@ -27,11 +28,18 @@ export class Sandbox {
       recursive: true,
       filter: (source) => !leftOut.has(relative(projectRoot, source).split(sep)[0] ?? ''),
     });
-    await symlink(join(projectRoot, 'node_modules'), join(sandbox.root, 'node_modules'), 'junction');
+    await symlink(
+      join(projectRoot, 'node_modules'),
+      join(sandbox.root, 'node_modules'),
+      'junction',
+    );
     for (const lesson of allLessons()) {
       for (const file of lesson.edits) {
+        if (!existsSync(join(solutionsDir, lesson.name, file))) continue; // Still being written.
         const text =
-          lesson.number < arrivedAt ? cleanSolution(solutionSource(lesson, file)) : stubOf(lesson, file);
+          lesson.number < arrivedAt
+            ? cleanSolution(solutionSource(lesson, file))
+            : stubOf(lesson, file);
         await writeFile(join(sandbox.root, 'lessons', lesson.name, file), text);
       }
     }
@@ -40,10 +48,18 @@ export class Sandbox {
 
   /** A path's name inside the sandbox, where outputs would differ from machine to machine. */
   withoutPaths(output: string): string {
-    return output.replaceAll(`${this.root}/`, '…/').replaceAll(this.root, '…').replaceAll(this.home, '~');
+    return output
+      .replaceAll(`${this.root}/`, '…/')
+      .replaceAll(this.root, '…')
+      .replaceAll(this.home, '~');
   }
 
   async remove(): Promise<void> {
-    await rm(join(this.root, '..'), { recursive: true, force: true, maxRetries: 5, retryDelay: 50 });
+    await rm(join(this.root, '..'), {
+      recursive: true,
+      force: true,
+      maxRetries: 5,
+      retryDelay: 50,
+    });
   }
 }

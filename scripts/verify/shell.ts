@@ -50,9 +50,10 @@ export async function runInShell(
   if (group === undefined) throw new Error('bash could not be started');
   adopt(group);
   let text = '';
+  let timer: NodeJS.Timeout | undefined;
   await new Promise<void>((resolve) => {
-    let timer = setTimeout(resolve, limitMs);
     let done = 0;
+    timer = setTimeout(resolve, limitMs);
     bash.stdout.setEncoding('utf8').on('data', (data: string) => {
       text += data;
       const now = text.split(mark).length - 1;
@@ -66,11 +67,17 @@ export async function runInShell(
     // A job in the background may hold the pipe open; what was printed before bash ended is there a moment later.
     bash.on('exit', () => setTimeout(resolve, 100));
   });
+  clearTimeout(timer);
   await end(group, mark);
   bash.stdout.destroy();
   await rm(folder, { recursive: true, force: true });
 
-  const parts = text.slice(0, maxOutput).split(mark).map((part) => clean(part, sandbox));
+  const parts = text
+    .slice(0, maxOutput)
+    .split(mark)
+    .map((part) =>
+      clean(part.replaceAll(/^\S*\/block-\w+\/\d+\.sh: line \d+: /gm, 'bash: '), sandbox),
+    );
   const unfinished = parts.length <= commands.length ? (parts.at(-1) ?? '') : null;
   return { outputs: parts.slice(0, Math.min(parts.length - 1, commands.length)), unfinished };
 }
@@ -96,9 +103,10 @@ function environment(sandbox: Sandbox): Record<string, string> {
 
 /** Asks everything that the block started to end, and ends what does not. */
 async function end(group: number, mark: string): Promise<void> {
-  const alive = (): number[] => marked(`WORKBOOK_BLOCK=${mark}`, group) ?? (signal(-group, 0) ? [group] : []);
+  const alive = (): number[] =>
+    marked(`WORKBOOK_BLOCK=${mark}`, group) ?? (signal(-group, 0) ? [group] : []);
   signal(-group, 'SIGTERM');
-  for (const deadline = Date.now() + 500; Date.now() < deadline && alive().length > 0; ) {
+  for (const deadline = Date.now() + 500; Date.now() < deadline && alive().length > 0;) {
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
   killGroup(group);

@@ -31,7 +31,8 @@ export function strayFiles(paths: string[], lessons: string[]): Problem[] {
   const problems: Problem[] = [];
   const all = new Set(paths);
   for (const file of paths) {
-    if (litter.test(file)) problems.push({ file, line: 0, problem: 'A file that some tool left behind.' });
+    if (litter.test(file))
+      problems.push({ file, line: 0, problem: 'A file that some tool left behind.' });
     else if (/^(?:lessons|solutions|tests)\//.test(file) && !hasShape(file, all, lessons)) {
       problems.push({ file, line: 0, problem: 'Nothing looks after a file of this name here.' });
     }
@@ -64,7 +65,12 @@ export function missingFiles(name: string, edits: string[], paths: Set<string>):
  * The finished files of a lesson, those that the learner does not edit, are the same in lessons/ and solutions/.
  * @param read a file's bytes
  */
-export function unequalFiles(name: string, edits: string[], paths: string[], read: (path: string) => Buffer): Problem[] {
+export function unequalFiles(
+  name: string,
+  edits: string[],
+  paths: string[],
+  read: (path: string) => Buffer,
+): Problem[] {
   const inFolder = (folder: string, own: string[]): string[] =>
     paths
       .filter((path) => path.startsWith(`${folder}/${name}/`))
@@ -75,9 +81,24 @@ export function unequalFiles(name: string, edits: string[], paths: string[], rea
   const problems: Problem[] = [];
   for (const file of new Set([...learners, ...teachers])) {
     const [one, other] = [`lessons/${name}/${file}`, `solutions/${name}/${file}`];
-    if (!learners.includes(file)) problems.push({ file: other, line: 0, problem: `The learner does not have this file: there is no ${one}.` });
-    else if (!teachers.includes(file)) problems.push({ file: one, line: 0, problem: `This file is finished, so it belongs in ${other} too.` });
-    else if (!read(one).equals(read(other))) problems.push({ file: one, line: 0, problem: `This file is finished, and differs from ${other}.` });
+    if (!learners.includes(file))
+      problems.push({
+        file: other,
+        line: 0,
+        problem: `The learner does not have this file: there is no ${one}.`,
+      });
+    else if (!teachers.includes(file))
+      problems.push({
+        file: one,
+        line: 0,
+        problem: `This file is finished, so it belongs in ${other} too.`,
+      });
+    else if (!read(one).equals(read(other)))
+      problems.push({
+        file: one,
+        line: 0,
+        problem: `This file is finished, and differs from ${other}.`,
+      });
   }
   return problems;
 }
@@ -94,6 +115,8 @@ const machinePaths = [
 export function machineNames(file: string, text: string): Problem[] {
   return text.split('\n').flatMap((content, index) => {
     const match = machinePaths.map((pattern) => pattern.exec(content)?.[0]).find(Boolean);
-    return match ? [{ file, line: index + 1, problem: `"${match}" is a place of one machine.` }] : [];
+    return match
+      ? [{ file, line: index + 1, problem: `"${match}" is a place of one machine.` }]
+      : [];
   });
 }

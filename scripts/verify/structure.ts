@@ -25,23 +25,33 @@ export function checkManifest(lesson: Lesson, others: string[]): Problem[] {
   const say = (problem: string): Problem => ({ file, line: 0, problem });
   const problems: Problem[] = [];
   for (const key of ['title', 'about', 'learned'] as const) {
-    if (typeof lesson[key] !== 'string' || lesson[key].trim() === '') problems.push(say(`"${key}" is missing.`));
+    if (typeof lesson[key] !== 'string' || lesson[key].trim() === '')
+      problems.push(say(`"${key}" is missing.`));
   }
-  if (!Array.isArray(lesson.edits) || lesson.edits.length === 0) problems.push(say('"edits" names no file.'));
+  if (!Array.isArray(lesson.edits) || lesson.edits.length === 0)
+    problems.push(say('"edits" names no file.'));
   for (const need of Array.isArray(lesson.needs) ? lesson.needs : []) {
-    if (!others.includes(need)) problems.push(say(`"needs" names "${need}", and there is no such lesson.`));
-    else if (need >= lesson.name) problems.push(say(`"needs" names "${need}", which does not come before this lesson.`));
+    if (!others.includes(need))
+      problems.push(say(`"needs" names "${need}", and there is no such lesson.`));
+    else if (need >= lesson.name)
+      problems.push(say(`"needs" names "${need}", which does not come before this lesson.`));
   }
   if (!Array.isArray(lesson.needs)) problems.push(say('"needs" is missing; it may be empty: [].'));
   const { steps } = lesson;
   if (!Array.isArray(steps) || steps.length < 4 || steps.length > 7) {
-    problems.push(say(`A lesson has 4 to 7 steps; this one has ${Array.isArray(steps) ? steps.length : 'none'}.`));
+    problems.push(
+      say(
+        `A lesson has 4 to 7 steps; this one has ${Array.isArray(steps) ? steps.length : 'none'}.`,
+      ),
+    );
   }
   for (const [index, { title, points, asks }] of (Array.isArray(steps) ? steps : []).entries()) {
     const which = `Step ${index + 1}`;
     if (!title?.trim()) problems.push(say(`${which} has no title.`));
-    if (steps.findIndex((step) => step.title === title) < index) problems.push(say(`Two steps have the title "${title}".`));
-    if (!Number.isInteger(points) || points < 1) problems.push(say(`${which}: points are whole and at least 1.`));
+    if (steps.findIndex((step) => step.title === title) < index)
+      problems.push(say(`Two steps have the title "${title}".`));
+    if (!Number.isInteger(points) || points < 1)
+      problems.push(say(`${which}: points are whole and at least 1.`));
     if (!asks?.trim()) problems.push(say(`${which} does not say what it asks.`));
   }
   return problems;
@@ -73,7 +83,10 @@ export function checkHints(lesson: Lesson, source: string): Problem[] {
       .text.map(({ text }) => /^(\d+)[.)]\s+\S/.exec(text)?.[1])
       .filter((number) => number !== undefined);
     if (numbers.join() !== '1,2,3') {
-      found.push({ line: heading.line, problem: `A step has three hints, "1.", "2." and "3."; here there are ${numbers.length || 'none'}.` });
+      found.push({
+        line: heading.line,
+        problem: `A step has three hints, "1.", "2." and "3."; here there are ${numbers.length || 'none'}.`,
+      });
     }
   }
   return found.map((problem) => ({ file, ...problem }));
@@ -84,19 +97,26 @@ export function checkStubs(lesson: Lesson, stubs: { file: string; text: string }
   const problems: Problem[] = [];
   const places = stubs.flatMap(({ file, text }) =>
     text.split('\n').flatMap((content, index) =>
-      [...content.matchAll(/(\/\/\s*)?TODO\(step (\d+)\)(?:: ([^'"`\\]*))?/g)].map(([, comment, step, title]) => ({
+      [...content.matchAll(/(\/\/\s*)?TODO\(step (\d+)\)(?:: )?/g)].map((match) => ({
         file,
         line: index + 1,
-        comment: comment !== undefined,
-        step: Number(step),
-        title: title?.trimEnd(),
+        comment: match[1] !== undefined,
+        step: Number(match[2]),
+        rest: content.slice(match.index + match[0].length).replace(/\\(['"`])/g, '$1'),
       })),
     ),
   );
-  for (const { file, line, step, title } of places) {
+  for (const { file, line, step, comment, rest } of places) {
     const wanted = lesson.steps[step - 1]?.title;
-    if (wanted === undefined) problems.push({ file, line, problem: `TODO(step ${step}): there is no step ${step}.` });
-    else if (title !== wanted) problems.push({ file, line, problem: `TODO(step ${step}) has the title "${title}"; the manifest says "${wanted}".` });
+    if (wanted === undefined)
+      problems.push({ file, line, problem: `TODO(step ${step}): there is no step ${step}.` });
+    else if (comment ? rest.trimEnd() !== wanted : !rest.startsWith(wanted)) {
+      problems.push({
+        file,
+        line,
+        problem: `TODO(step ${step}) has the title "${comment ? rest : rest.replace(/['"`\\].*$/, '')}"; the manifest says "${wanted}".`,
+      });
+    }
   }
   for (const [index, { title }] of lesson.steps.entries()) {
     const comments = places.filter((place) => place.comment && place.step === index + 1);
@@ -128,13 +148,20 @@ const quoted = (titles: string[]): string => titles.map((title) => `"${title}"`)
 
 function checkTitle(markdown: Markdown, title: string, withIntroduction = true): Found[] {
   const [first, ...others] = markdown.headings.filter(({ level }) => level === 1);
-  if (!first || first !== markdown.headings[0]) return [{ line: 1, problem: `The text begins with its title: "# ${title}".` }];
+  if (!first || first !== markdown.headings[0])
+    return [{ line: 1, problem: `The text begins with its title: "# ${title}".` }];
   const found: Found[] = others.map(({ line }) => ({ line, problem: 'There is one title.' }));
-  if (first.text !== title) found.push({ line: first.line, problem: `The title is "${title}" in the manifest.` });
+  if (first.text !== title)
+    found.push({ line: first.line, problem: `The title is "${title}" in the manifest.` });
   const next = markdown.headings[1]?.line ?? Infinity;
-  const introduction = markdown.text.some(({ text, line }) => line > first.line && line < next && /\w/.test(text));
+  const introduction = markdown.text.some(
+    ({ text, line }) => line > first.line && line < next && /\w/.test(text),
+  );
   if (withIntroduction && !introduction) {
-    found.push({ line: first.line, problem: 'Below the title stands what the reader will have at the end.' });
+    found.push({
+      line: first.line,
+      problem: 'Below the title stands what the reader will have at the end.',
+    });
   }
   return found;
 }
@@ -143,13 +170,18 @@ function checkSections(markdown: Markdown): Found[] {
   const headings = markdown.headings.filter(({ level }) => level === 2);
   const found: Found[] = [];
   const known = headings.filter(({ text, line }) => {
-    if (!sections.includes(text)) found.push({ line, problem: `"## ${text}" is not one of a lesson's sections: ${sections.join(', ')}.` });
+    if (!sections.includes(text))
+      found.push({
+        line,
+        problem: `"## ${text}" is not one of a lesson's sections: ${sections.join(', ')}.`,
+      });
     return sections.includes(text);
   });
   for (const name of sections) {
     const [first, second] = known.filter(({ text }) => text === name);
     if (!first) found.push({ line: 0, problem: `The section "## ${name}" is missing.` });
-    if (second) found.push({ line: second.line, problem: `There is a second section "## ${name}".` });
+    if (second)
+      found.push({ line: second.line, problem: `There is a second section "## ${name}".` });
   }
   for (const [index, { text, line }] of known.entries()) {
     const before = known[index - 1]?.text;
@@ -171,10 +203,15 @@ function checkSteps(markdown: Markdown, lesson: Lesson): Found[] {
   if (!steps) return [];
   const inside = new Set(section(markdown, steps).text.map(({ line }) => line));
   const headings = markdown.headings.filter(({ level, line }) => level === 3 && inside.has(line));
-  const elsewhere = markdown.headings.filter(({ text, line }) => /^Step\b/.test(text) && !inside.has(line) && text !== 'Steps');
+  const elsewhere = markdown.headings.filter(
+    ({ text, line }) => /^Step\b/.test(text) && !inside.has(line) && text !== 'Steps',
+  );
   return [
     ...compareTitles(headings, lesson),
-    ...elsewhere.map(({ text, line }) => ({ line, problem: `"${text}" stands outside "## Steps".` })),
+    ...elsewhere.map(({ text, line }) => ({
+      line,
+      problem: `"${text}" stands outside "## Steps".`,
+    })),
     ...headings
       .filter((heading) => !section(markdown, heading).text.some(({ text }) => /\w/.test(text)))
       .map(({ line }) => ({ line, problem: 'This step says nothing.' })),
@@ -188,7 +225,11 @@ function compareTitles(headings: Heading[], lesson: Lesson): Found[] {
   for (const [index, title] of wanted.entries()) {
     const heading = headings[index];
     if (!heading) found.push({ line: 0, problem: `The heading "${title}" is missing.` });
-    else if (heading.text !== title) found.push({ line: heading.line, problem: `The heading "${heading.text}" is "${title}" in the manifest.` });
+    else if (heading.text !== title)
+      found.push({
+        line: heading.line,
+        problem: `The heading "${heading.text}" is "${title}" in the manifest.`,
+      });
   }
   for (const { text, line } of headings.slice(wanted.length)) {
     found.push({ line, problem: `"${text}" is no step of the manifest.` });
@@ -201,14 +242,29 @@ function checkDiagram(markdown: Markdown): Found[] {
   const idea = headingOf(markdown, 'The idea');
   const [first, second] = diagrams;
   if (!first) return [{ line: idea?.line ?? 0, problem: 'The idea has a Mermaid diagram.' }];
-  const found: Found[] = second ? [{ line: second.line, problem: 'A lesson has one diagram.' }] : [];
+  const found: Found[] = second
+    ? [{ line: second.line, problem: 'A lesson has one diagram.' }]
+    : [];
   if (!idea) return found;
   const { blocks, text } = section(markdown, idea);
-  if (!blocks.includes(first)) found.push({ line: first.line, problem: 'The diagram stands in "## The idea".' });
-  const list = text.filter((line) => line.line > first.line && /^\s*(?:[-*+]|\d+[.)])\s/.test(line.text));
-  const asText = blocks.some(({ info, line }) => info === 'text' && line > first.line) || list.length >= 2;
+  if (!blocks.includes(first))
+    found.push({ line: first.line, problem: 'The diagram stands in "## The idea".' });
+  const list = text.filter(
+    (line) => line.line > first.line && /^\s*(?:[-*+]|\d+[.)])\s/.test(line.text),
+  );
+  const inWords = text.some(
+    (line) => line.line > first.line && /^(?:In words|In text|As text|The same)\b/.test(line.text),
+  );
+  const asText =
+    inWords ||
+    list.length >= 2 ||
+    blocks.some(({ info, line }) => info === 'text' && line > first.line);
   if (!asText) {
-    found.push({ line: first.line, problem: 'Below the diagram the same content stands as text: a "text" block or a list.' });
+    found.push({
+      line: first.line,
+      problem:
+        'Below the diagram the same content stands as text: a "text" block, a list, or a paragraph that begins "In words".',
+    });
   }
   return found;
 }
@@ -223,7 +279,8 @@ function checkQuestions(markdown: Markdown): Found[] {
   for (const { text: content, line } of text) {
     for (const part of content.split(/(<\/?details\b[^>]*>)/i)) {
       if (/^<details/i.test(part)) {
-        if (open) found.push({ line, problem: 'A <details> inside a <details>; is one not closed?' });
+        if (open)
+          found.push({ line, problem: 'A <details> inside a <details>; is one not closed?' });
         open = { line, text: '' };
         answers.push(open);
       } else if (/^<\/details/i.test(part)) {
@@ -234,13 +291,20 @@ function checkQuestions(markdown: Markdown): Found[] {
   }
   if (open) found.push({ line: open.line, problem: 'This <details> is never closed.' });
   if (answers.length < 3 || answers.length > 5) {
-    found.push({ line: heading.line, problem: `There are 3 to 5 questions, each with its answer in a <details>; here ${answers.length}.` });
+    found.push({
+      line: heading.line,
+      problem: `There are 3 to 5 questions, each with its answer in a <details>; here ${answers.length}.`,
+    });
   }
   for (const answer of answers) {
     const [summary = ''] = /<summary>[^]*?<\/summary>/i.exec(answer.text) ?? [];
-    const hasBlock = blocks.some(({ line }) => line > answer.line && line < (nextLine(answers, answer.line) ?? Infinity));
-    if (!/\w/.test(summary.replace(/<[^>]*>/g, ''))) found.push({ line: answer.line, problem: 'This <details> has no <summary>.' });
-    if (!/\w/.test(answer.text.replace(summary, '')) && !hasBlock) found.push({ line: answer.line, problem: 'This <details> holds no answer.' });
+    const hasBlock = blocks.some(
+      ({ line }) => line > answer.line && line < (nextLine(answers, answer.line) ?? Infinity),
+    );
+    if (!/\w/.test(summary.replace(/<[^>]*>/g, '')))
+      found.push({ line: answer.line, problem: 'This <details> has no <summary>.' });
+    if (!/\w/.test(answer.text.replace(summary, '')) && !hasBlock)
+      found.push({ line: answer.line, problem: 'This <details> holds no answer.' });
   }
   return found;
 }
@@ -250,9 +314,28 @@ const nextLine = (places: { line: number }[], after: number): number | undefined
 
 function checkLength(markdown: Markdown): Found[] {
   const count = proseWords(markdown.text);
-  if (count < words.least) return [{ line: 0, problem: `A lesson has at least ${words.least} words of prose; this one has ${count}.` }];
-  if (count > words.most) return [{ line: 0, problem: `A lesson has at most ${words.good} words of prose; this one has ${count}.` }];
-  if (count > words.good) return [{ line: 0, problem: `A lesson has at most ${words.good} words of prose; this one has ${count}.`, warning: true }];
+  if (count < words.least)
+    return [
+      {
+        line: 0,
+        problem: `A lesson has at least ${words.least} words of prose; this one has ${count}.`,
+      },
+    ];
+  if (count > words.most)
+    return [
+      {
+        line: 0,
+        problem: `A lesson has at most ${words.good} words of prose; this one has ${count}.`,
+      },
+    ];
+  if (count > words.good)
+    return [
+      {
+        line: 0,
+        problem: `A lesson has at most ${words.good} words of prose; this one has ${count}.`,
+        warning: true,
+      },
+    ];
   return [];
 }
 
@@ -262,7 +345,10 @@ export function proseWords(text: TextLine[]): number {
     .map((line) => line.text)
     .filter((line) => !/^ {0,3}#{1,6}\s/.test(line))
     .join('\n')
-    .replace(/<details\b[^>]*>[^]*?<\/details>/gi, (details) => /<summary>[^]*?<\/summary>/i.exec(details)?.[0] ?? '')
+    .replace(
+      /<details\b[^>]*>[^]*?<\/details>/gi,
+      (details) => /<summary>[^]*?<\/summary>/i.exec(details)?.[0] ?? '',
+    )
     .replace(/<[a-z/][^>]*>/gi, ' ')
     .replace(/\]\([^)]*\)/g, ']');
   return prose.split(/\s+/).filter((word) => /[\p{L}\p{N}]/u.test(word)).length;
@@ -272,7 +358,9 @@ export function proseWords(text: TextLine[]): number {
 const checkNames = ({ text }: Markdown): Found[] =>
   text.flatMap(({ text: content, line }) => {
     const [name] = /\b[Ll]essons? \d+\b/.exec(content.replace(/`[^`]*`/g, '')) ?? [];
-    return name ? [{ line, problem: `"${name}": a lesson is called by its name ("the router lesson").` }] : [];
+    return name
+      ? [{ line, problem: `"${name}": a lesson is called by its name ("the router lesson").` }]
+      : [];
   });
 
 const headingOf = (markdown: Markdown, name: string): Heading | undefined =>

@@ -22,14 +22,20 @@ export function stubsOf(lesson: Lesson): { stubs: Stub[]; problems: Problem[] } 
     try {
       stubs.push({ file: `lessons/${lesson.name}/${file}`, text: stubOf(lesson, file) });
     } catch (error) {
-      problems.push({ file: solution, line: 0, problem: error instanceof Error ? error.message : String(error) });
+      problems.push({
+        file: solution,
+        line: 0,
+        problem: error instanceof Error ? error.message : String(error),
+      });
     }
   }
   return { stubs, problems };
 }
 
 const onDisk = ({ file }: Stub): string | null =>
-  existsSync(join(projectRoot, file)) ? readFileSync(join(projectRoot, file), 'utf8').replaceAll('\r\n', '\n') : null;
+  existsSync(join(projectRoot, file))
+    ? readFileSync(join(projectRoot, file), 'utf8').replaceAll('\r\n', '\n')
+    : null;
 
 export const staleStubs = (stubs: Stub[]): Problem[] =>
   stubs
@@ -37,7 +43,8 @@ export const staleStubs = (stubs: Stub[]): Problem[] =>
     .map(({ file }) => ({
       file,
       line: 0,
-      problem: 'This is not the stub that the solution stands for; "npm run verify -- --write" writes it (or you have begun the lesson).',
+      problem:
+        'This is not the stub that the solution stands for; "npm run verify -- --write" writes it (or you have begun the lesson).',
     }));
 
 /** Writes the stubs that differ. What stood there, perhaps somebody's work, is kept in `.workbook/replaced/`. */

@@ -18,7 +18,8 @@ export function projectFiles(folder = ''): string[] {
 
 export const readBytes = (file: string): Buffer => readFileSync(join(projectRoot, file));
 
-export const readText = (file: string): string => readFileSync(join(projectRoot, file), 'utf8').replaceAll('\r\n', '\n');
+export const readText = (file: string): string =>
+  readFileSync(join(projectRoot, file), 'utf8').replaceAll('\r\n', '\n');
 
 /** Not an image or another file of bytes. */
 export const isText = (file: string): boolean => !readBytes(file).subarray(0, 4096).includes(0);

@@ -8,7 +8,8 @@ function lineMatches(shown: string, real: string): boolean {
   const [head = '', ...parts] = shown.trimEnd().split(wild);
   const tail = parts.pop() ?? '';
   const text = real.trimEnd();
-  if (!text.startsWith(head) || !text.endsWith(tail) || text.length < head.length + tail.length) return false;
+  if (!text.startsWith(head) || !text.endsWith(tail) || text.length < head.length + tail.length)
+    return false;
   let from = head.length;
   for (const part of parts) {
     const at = text.indexOf(part, from);
@@ -40,7 +41,9 @@ export function difference(shown: string[], real: string[]): Difference | null {
     const first = reached.indexOf(true);
     const next = isGap(line)
       ? reached.map((_, j) => j >= first)
-      : reached.map((_, j) => j > 0 && reached[j - 1] === true && lineMatches(line, lines[j - 1] ?? ''));
+      : reached.map(
+          (_, j) => j > 0 && reached[j - 1] === true && lineMatches(line, lines[j - 1] ?? ''),
+        );
     if (!next.includes(true)) return { shown: line, ...realLine(lines[reached.lastIndexOf(true)]) };
     reached = next;
   }
@@ -73,13 +76,17 @@ const steady = (line: string): string =>
   line
     .trimEnd()
     .replace(/^((?:[<>] )?date: ).*GMT$/i, `$1${wild}`)
+    .replace(/\bNode\.js v\d[\d.]*/, `Node.js v${wild}`)
     .replace(/\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b/g, wild);
 
 /** The longest run of pairs, in order, of a README's line and an output line that it stands for. */
 function align(shown: string[], real: string[]): { shown: number; real: number }[] {
-  const length: number[][] = Array.from({ length: shown.length + 1 }, () => new Array<number>(real.length + 1).fill(0));
+  const length: number[][] = Array.from({ length: shown.length + 1 }, () =>
+    new Array<number>(real.length + 1).fill(0),
+  );
   const at = (i: number, j: number): number => length[i]?.[j] ?? 0;
-  const pair = (i: number, j: number): boolean => !isGap(shown[i]) && lineMatches(shown[i] ?? '', real[j] ?? '');
+  const pair = (i: number, j: number): boolean =>
+    !isGap(shown[i]) && lineMatches(shown[i] ?? '', real[j] ?? '');
   for (let i = shown.length - 1; i >= 0; i -= 1) {
     for (let j = real.length - 1; j >= 0; j -= 1) {
       const row = length[i];
@@ -87,7 +94,7 @@ function align(shown: string[], real: string[]): { shown: number; real: number }
     }
   }
   const pairs: { shown: number; real: number }[] = [];
-  for (let i = 0, j = 0; i < shown.length && j < real.length; ) {
+  for (let i = 0, j = 0; i < shown.length && j < real.length;) {
     if (pair(i, j)) pairs.push({ shown: i++, real: j++ });
     else if (at(i + 1, j) >= at(i, j + 1)) i += 1;
     else j += 1;
