@@ -29,7 +29,9 @@ export interface JudgeOptions {
   limitMs?: number;
   /** Stops at the first step that fails; the steps after it are not reached. */
   firstOnly?: boolean;
-  /** Cancels the run. */
+  /** Gives the verdict at once and ends the processes after it. */
+  endLater?: boolean;
+  /** Cancels the run: `judge` then rejects with the signal's reason. */
   signal?: AbortSignal;
   onStep?: (step: StepResult) => void;
 }
@@ -74,6 +76,9 @@ export async function judge(suite: Suite, options: JudgeOptions = {}): Promise<R
     steps: [],
   };
   const run = new Run(suite, target, options, result.seed);
+  // Without its program, what a step waits for is over at once.
+  const cancel = (): void => void run.end();
+  options.signal?.addEventListener('abort', cancel);
   try {
     run.texts = inspect(target, lesson);
     result.steps = await run.steps();
@@ -87,10 +92,13 @@ export async function judge(suite: Suite, options: JudgeOptions = {}): Promise<R
     if (error.failure.actual !== undefined) result.detail = error.failure.actual;
     result.steps = lesson.steps.map(({ title }, index) => notReached(index + 1, title, 'The program as a whole is at fault.'));
   } finally {
-    await run.end();
-    await options.prepared?.stop();
+    options.signal?.removeEventListener('abort', cancel);
+    result.durationMs = Math.round(performance.now() - began);
+    // The processes are ended while the verdict is read; the reaper sees to it that they are.
+    const ending = Promise.all([run.end(), options.prepared?.stop()]);
+    if (!options.endLater) await ending;
   }
-  result.durationMs = Math.round(performance.now() - began);
+  options.signal?.throwIfAborted();
   return result;
 }
 

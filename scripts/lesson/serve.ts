@@ -1,12 +1,12 @@
 /** The learner's server on port 3000, restarted on save, with lines to try. */
-import { spawn, type ChildProcess } from 'node:child_process';
-import { existsSync, readFileSync, watch, type FSWatcher } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { lessonsDir, programFile, type Lesson } from '../kernel/course.ts';
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { findLesson, lessonsDir, programFile, type Lesson } from '../kernel/course.ts';
 import { UsageError } from '../kernel/failure.ts';
-import { portTaken, runWords } from '../kernel/program.ts';
-import { adopt, killGroup, release } from '../kernel/reaper.ts';
+import { portTaken } from '../kernel/program.ts';
 import { findTarget, readSource } from '../kernel/target.ts';
+import { LocalServer } from '../loop/server.ts';
+import { watchFiles, watchingWorks } from '../loop/watch.ts';
 import { chosenLesson, type Flags } from './flags.ts';
 
 /** The curl lines of a lesson's README, from "Try it by hand". */
@@ -17,50 +17,40 @@ export function curlLines(lesson: Lesson): string[] {
   return [...section.matchAll(/^\$ (curl .*(?:\\\n.*)*)/gm)].map((match) => match[1] ?? '').slice(0, 6);
 }
 
+/** The files whose saves matter to a lesson: its own, and those of the lessons that it needs. */
+export const watchedFiles = (dir: string, lesson: Lesson): string[] =>
+  [lesson, ...lesson.needs.map(findLesson)].flatMap(({ name, edits }) => edits.map((file) => join(dir, name, file)));
+
+/** @throws UsageError when the port is none, or taken */
+export async function servingPort(lesson: Lesson): Promise<number> {
+  const text = process.env['PORT'] || '3000';
+  const port = Number(text);
+  if (!/^\d{1,5}$/.test(text) || port < 1 || port > 65535) throw new UsageError(`PORT is "${text}"; a whole number from 1 to 65535 was expected.`);
+  if (await portTaken(port)) {
+    throw new UsageError(`Port ${port} is taken by another program. Stop that one, or choose another port: PORT=3001 npm run lesson serve ${lesson.number}`);
+  }
+  return port;
+}
+
 export async function serve(word: string | undefined, flags: Flags): Promise<number> {
   const lesson = chosenLesson(word);
   const target = findTarget(flags.target ?? 'lessons');
-  const port = Number(process.env['PORT'] || 3000);
-  readSource(target, lesson, programFile);
-  if (await portTaken(port)) throw new UsageError(`Port ${port} is taken by another program. Stop it, or choose another port: PORT=3001 npm run lesson serve ${lesson.number}`);
-  const lines = curlLines(lesson);
+  for (const file of new Set([programFile, ...lesson.edits])) readSource(target, lesson, file);
+  const port = await servingPort(lesson);
+  const lines = curlLines(lesson).map((line) => line.replaceAll('localhost:3000', `localhost:${port}`));
   if (lines.length > 0) console.log(['Try, in another terminal:', ...lines.map((line) => `  ${line}`), ''].join('\n'));
-  console.log(`Ctrl-C ends it. Every save starts it again.\n`);
+  console.log('Ctrl-C ends it. Every save starts it again.\n');
 
-  let child: ChildProcess | undefined;
-  let stopping = false;
-  const start = (): void => {
-    const [command = '', ...args] = runWords(join(target.dir, lesson.name, programFile));
-    child = spawn(command, args, { cwd: dirname(target.dir), env: { ...process.env, PORT: String(port) }, stdio: ['ignore', 'inherit', 'inherit'], detached: process.platform !== 'win32' });
-    const { pid } = child;
-    if (pid) adopt(pid);
-    child.on('exit', (code, signal) => {
-      if (pid) release(pid);
-      if (!stopping) console.log(`(The program ended with ${signal ?? `exit code ${code}`}. Save the file to start it again.)`);
-    });
-  };
-  const stop = async (): Promise<void> => {
-    if (!child?.pid || child.exitCode !== null || child.signalCode !== null) return;
-    stopping = true;
-    const gone = new Promise((resolve) => child?.once('exit', resolve));
-    killGroup(child.pid);
-    await gone;
-    stopping = false;
-  };
-
-  start();
-  const watchers: FSWatcher[] = [lesson.name, ...lesson.needs].map((name) => watch(join(target.dir, name), changed));
-  let timer: NodeJS.Timeout | undefined;
-  function changed(): void {
-    clearTimeout(timer);
-    timer = setTimeout(() => void stop().then(() => (console.log('(saved: started again)'), start())), 50);
-  }
-  await new Promise<void>((resolve) => {
-    process.once('SIGINT', resolve);
-    process.once('SIGTERM', resolve);
+  const server = new LocalServer(target.dir, lesson, port, {
+    exit: (how) => console.log(`(The program ended with ${how}. Save the file to start it again.)`),
   });
-  for (const watcher of watchers) watcher.close();
-  clearTimeout(timer);
-  await stop();
+  server.start();
+  const poll = flags.poll ?? !(await watchingWorks());
+  const watching = watchFiles(watchedFiles(target.dir, lesson), () => void server.restart().then(() => console.log('(Saved: started again.)')), { poll });
+  await new Promise<void>((resolve) => {
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, resolve);
+  });
+  watching.close();
+  await server.stop();
   return 0;
 }
