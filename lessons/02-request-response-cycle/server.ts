@@ -25,7 +25,7 @@ async function lookUp(name: string): Promise<string | undefined> {
 
 const server = createServer((req, res) => {
   // Node calls this function for each request, and drops whatever it returns.
-  void handle(req, res);
+  void handle(req, res); // Step 6 begins here: what if this promise rejects?
 });
 
 /** Finds the function for a path. */
@@ -40,7 +40,12 @@ async function handle(req: IncomingMessage, res: ServerResponse): Promise<void> 
   else if (path.startsWith('/pause/')) await pause(res, Number(path.slice('/pause/'.length)));
   else if (path.startsWith('/find/')) await find(res, path.slice('/find/'.length));
   else if (path === '/list') await list(res);
-  else res.writeHead(404).end('There is nothing here\n');
+  else notFound(res);
+}
+
+function notFound(res: ServerResponse): void {
+  res.statusCode = 404;
+  res.end('There is nothing here\n');
 }
 
 function sendWhole(res: ServerResponse): void {
