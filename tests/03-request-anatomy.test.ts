@@ -1,0 +1,653 @@
+import { suite } from '../scripts/kernel/suite.ts';
+import { Answer, type Cause } from '../scripts/kernel/answer.ts';
+import type { RequestOptions, Trial } from '../scripts/kernel/trial.ts';
+
+type Members = Record<string, unknown>;
+
+/** The answer's JSON object; empty where the body holds none. */
+function members(answer: Answer): Members {
+  try {
+    const value: unknown = JSON.parse(answer.text);
+    return typeof value === 'object' && value !== null && !Array.isArray(value) ? { ...value } : {};
+  } catch {
+    return {};
+  }
+}
+
+/** A cause that looks at one member of the answer's JSON. */
+function when(name: string, test: (value: unknown, all: Members) => boolean, diagnosis: string, message: string): Cause {
+  return {
+    if: (answer) => {
+      const all = members(answer);
+      return Object.hasOwn(all, name) && test(all[name], all);
+    },
+    diagnosis,
+    message,
+  };
+}
+
+const is = (wanted: unknown) => (value: unknown) => value === wanted;
+
+/** A cause that looks at the status. */
+const status = (code: number, diagnosis: string, message: string): Cause => ({ if: (a) => a.status === code, diagnosis, message });
+
+/** The status, the members that the README names (others do no harm), and the Content-Type. */
+function expectAnswer(answer: Answer, code: number, wanted: Members, causes: Cause[] = []): void {
+  answer.expectStatus(code, causes);
+  answer.expectJSON({ ...members(answer), ...wanted }, causes);
+  answer.expectHeader('Content-Type', /^application\/json\s*(;|$)/i);
+}
+
+/** An error's status, and a text that says what is wrong. */
+function expectError(answer: Answer, code: number, causes: Cause[] = []): void {
+  answer.expectStatus(code, causes);
+  const { error } = members(answer);
+  answer.expect(typeof error === 'string' && error !== '', {
+    diagnosis: 'error-missing',
+    message: `An answer with status ${code} is JSON that says in "error" what is wrong, and this one does not.`,
+    expected: '{"error":"…"}',
+    actual: answer.text || '(an empty body)',
+  });
+  answer.expectHeader('Content-Type', /^application\/json\s*(;|$)/i);
+}
+
+/** A request, and what to expect of its answer. */
+interface Probe {
+  request: RequestOptions;
+  expect: (answer: Answer) => void;
+}
+
+/**
+ * Sends all requests at once, and judges their answers in order. Where a request got no answer, or the program died,
+ * they are sent again one by one, each with a canary after it, so that the one at fault is named.
+ */
+async function together(t: Trial, probes: Probe[]): Promise<void> {
+  const exchanges = await Promise.all(probes.map(({ request }) => t.attempt(request)));
+  const unanswered = exchanges.find((exchange) => exchange.outcome !== 'answered');
+  const death = await t.settle().then(() => undefined, (error: unknown) => error);
+  if (!unanswered && !death) {
+    probes.forEach(({ expect }, index) => {
+      const exchange = exchanges[index];
+      if (exchange) expect(new Answer(exchange));
+    });
+    return;
+  }
+  const dead = death || t.program.exit;
+  const alone = dead ? t.on((await Promise.all([t.start(), t.restart()]))[0]) : t;
+  for (const { request, expect } of probes) {
+    expect(await alone.send({ limit: secondLookMs, ...request }));
+    await alone.settle();
+  }
+  if (death) throw death;
+  t.fail({
+    diagnosis: 'requests-disturb-each-other',
+    message: 'Each of these requests gets its answer alone, but not when several come at once. What belongs to one request must live inside its handler.',
+    actual: unanswered?.note ?? 'no answer',
+    exchange: unanswered,
+  });
+}
+
+/** A silence that has lasted its whole time once need not last so long again. */
+const secondLookMs = 350;
+
+/** Gives a function that waits until the program has read all that was sent before: two turns of its event loop. */
+function reader(t: Trial): () => Promise<void> {
+  let connection: ReturnType<Trial['connect']> | undefined;
+  return async () => {
+    for (let turn = 0; turn < 2; turn += 1) {
+      if (!connection || connection.state !== 'open') connection = t.connect();
+      await connection.write('GET / HTTP/1.1\r\nHost: localhost\r\n\r\n');
+      const { message } = await connection.attempt();
+      if (!message || message.rawHeaders.some(([name, value]) => /^connection$/i.test(name) && /close/i.test(value))) connection = undefined;
+    }
+  };
+}
+
+const crash = (diagnosis: string, message: string): RequestOptions => ({ causes: { crashed: { diagnosis, message } } });
+
+/** A 404 that says which path was looked for. */
+function pathOf(target: string, path: string, causes: Cause[] = [], request: RequestOptions = {}): Probe {
+  return {
+    request: { ...request, target },
+    expect(answer) {
+      expectAnswer(answer, 404, { path }, [
+        ...causes,
+        status(500, 'target-is-500', `${target} got 500. Something threw while the target was parsed; a parser of what strangers send must not.`),
+        when('path', (value) => String(value).includes('?'), 'query-in-path', '"path" still holds the query: req.url is the path and the query together, and pathname is the path alone.'),
+      ]);
+      expectError(answer, 404);
+    },
+  };
+}
+
+/** A target that is neither a path nor an http URL. */
+function refused(target: string, method = 'GET'): Probe {
+  return {
+    request: {
+      method,
+      target,
+      ...crash('target-crash', `The request target ${target} stopped the whole server. new URL() throws on what is no URL, and this text comes from the client: look before you parse, or catch.`),
+    },
+    expect(answer) {
+      const otherwise = target === '*'
+        ? { diagnosis: 'asterisk-not-refused', message: 'The target * begins with no slash and is no http URL, so it is no path of yours: 400.' }
+        : target.startsWith('ftp:')
+          ? { diagnosis: 'scheme-not-checked', message: 'Of the absolute targets only those that begin with http:// or https:// are accepted; this one is ftp://, and it was not refused.' }
+          : { diagnosis: 'bad-target-not-refused', message: `${target} is no valid URL, and it was not refused. Glue the origin only in front of a target that begins with a slash.` };
+      expectError(answer, 400, [
+        status(500, 'target-is-500', `${target} got 500. A target that is no good is the client's fault, which is 400.`),
+        { if: () => true, ...otherwise },
+      ]);
+    },
+  };
+}
+
+/** A path that is looked for whatever the Host field holds; where that is no host at all, 400 is right as well. */
+function anyHost(target: string, host: string, isHost: boolean): Probe {
+  const shown = host === '' ? 'An empty Host field' : `The Host field ${JSON.stringify(host)}`;
+  return {
+    request: {
+      target,
+      headers: { Host: host },
+      ...crash('host-crash', `${shown} stopped the whole server. Host is text that the client typed: never build with it what can throw.`),
+    },
+    expect(answer) {
+      if (answer.status === 400 && !isHost) return expectError(answer, 400);
+      expectAnswer(answer, 404, { path: target }, [
+        status(500, 'host-is-500', `${shown} led to a 500. Nothing in the answer depends on Host: leave it out of the URL.`),
+        status(400, 'host-refused', `${shown} is a host like any other; the answer does not depend on it.`),
+        { if: () => true, diagnosis: 'host-in-path', message: `${shown} changed what the server took for the path. The path stands in the request target alone.` },
+      ]);
+    },
+  };
+}
+
+/** A connection to `POST /body` that has sent its head and the first part of its body. */
+async function upload(t: Trial, body: Buffer, first: number) {
+  const connection = t.connect();
+  const head = `POST /body HTTP/1.1\r\nHost: localhost\r\nContent-Length: ${body.length}\r\nConnection: close\r\n\r\n`;
+  await connection.write(Buffer.concat([Buffer.from(head), body.subarray(0, first)]));
+  return { connection, rest: body.subarray(first) };
+}
+
+const bodyNotAnswered = {
+  diagnosis: 'body-not-answered',
+  message:
+    'The whole body was sent and no answer came. Either nothing reads req, so that its end never comes, or the code waits for a sign that does not fit: a healthy request that was read to its end is destroyed, too.',
+};
+
+/** The answer to a body: its bytes, its text, and what req.complete said. */
+function expectBody(answer: Answer, sent: Buffer, causes: Cause[] = [], complete: Members = {}): void {
+  const text = sent.toString('utf8');
+  answer.expectStatus(200, [
+    {
+      if: (a) => [404, 405].includes(a.status),
+      diagnosis: 'post-refused',
+      message: 'POST /body was refused. If your code compares the method: methods are upper case, "POST", and case matters.',
+    },
+  ]);
+  const seen = members(answer)['complete'];
+  const object: Members = typeof seen === 'object' && seen !== null ? { ...seen } : {};
+  const wanted = { bytes: sent.length, text, complete: { ...object, ...complete, after: true } };
+  expectAnswer(answer, 200, wanted, [
+    ...causes,
+    when('text', (value) => value === 'undefined' || value === '[object Object]', 'no-req-body', 'There is no req.body in Node: your handler starts before the body has come, and you collect its pieces from req.'),
+    when('text', (value) => value === sent.toString('latin1') && value !== text, 'not-utf8', 'The text has two or three odd letters for one: the bytes were not decoded as UTF-8.'),
+    when('text', (value) => typeof value === 'string' && value.length > text.length && value.endsWith(text), 'body-kept', 'The text holds the body of an earlier request as well. What belongs to one request must live inside its handler.'),
+    when('text', (value) => value === '' && text !== '', 'body-not-read', 'The text is empty although a body was sent. It comes in pieces, after your handler has started: wait for the end of them.'),
+    when('bytes', (value, all) => value === text.length && value !== sent.length && all['text'] === text, 'letters-counted', '"bytes" counts letters. In UTF-8 a letter takes up to four bytes: count the bytes before you decode them.'),
+    when('text', (value) => typeof value === 'string' && value !== text && text.startsWith(value), 'body-cut', 'The text stops before the end of the body. A body comes in several pieces: go on until the stream ends.'),
+    when('complete', (value) => typeof value !== 'object', 'complete-not-two', '"complete" is an object with two members: before, when the handler starts, and after, when the body has been read.'),
+    when('complete', () => object['before'] === true && complete['before'] === false, 'complete-read-late', '"before" is true: req.complete was read when the body had come already. Read it first, when the handler starts.'),
+    when('complete', () => object['after'] === false, 'complete-read-early', '"after" is false: req.complete was read before the body had ended. It changes once the whole message has arrived, so read it then.'),
+  ]);
+}
+
+/** The counts of `/left`. */
+async function counts(t: Trial): Promise<{ left: number; halfSent: number; answer: Answer }> {
+  const answer = await t.get('/left');
+  answer.expectStatus(200);
+  const { left, halfSent } = members(answer);
+  const numbers = Number.isInteger(left) && Number.isInteger(halfSent);
+  answer.expect(numbers, {
+    diagnosis: 'counts-missing',
+    message: '/left answers with two whole numbers, "left" and "halfSent".',
+    expected: '{"left":0,"halfSent":0}',
+    actual: answer.text || '(an empty body)',
+  });
+  answer.expectHeader('Content-Type', /^application\/json\s*(;|$)/i);
+  return { left: Number(left), halfSent: Number(halfSent), answer };
+}
+
+/** Waits until `/left` has grown, and compares. */
+async function expectCounts(t: Trial, before: { left: number; halfSent: number }, grown: { left: number; halfSent: number }, causes: CountCause[]): Promise<{ left: number; halfSent: number }> {
+  let now = await counts(t);
+  await t.until(async () => now.left !== before.left || ((now = await counts(t)).left !== before.left));
+  const difference = { left: now.left - before.left, halfSent: now.halfSent - before.halfSent };
+  if (difference.left === grown.left && difference.halfSent === grown.halfSent) return now;
+  const cause = causes.find((candidate) => candidate.if(difference));
+  return now.answer.fail({
+    diagnosis: cause?.diagnosis ?? 'wrong-counts',
+    message: cause?.message ?? 'The counts did not grow as the clients left.',
+    expected: `left grows by ${grown.left}, halfSent by ${grown.halfSent}`,
+    actual: `left grew by ${difference.left}, halfSent by ${difference.halfSent}`,
+  });
+}
+
+interface CountCause {
+  if: (grown: { left: number; halfSent: number }) => boolean;
+  diagnosis: string;
+  message: string;
+}
+
+export default suite('03-request-anatomy', {
+  async 'Say what was asked'(t) {
+    const target = `/line?name=J%C3%BCrgen+${t.word()}&empty=&x=/../y`;
+    const lowerCase = 'Methods are upper case, and case matters in them: keep req.method as it is.';
+    const probes: Probe[] = [
+      {
+        request: { target },
+        expect(answer) {
+          expectAnswer(answer, 200, { method: 'GET', target, httpVersion: '1.1', statusCode: null }, [
+            when('method', is('get'), 'method-lower-case', lowerCase),
+            when('target', is('/line'), 'target-without-query', '"target" is only the path. The client sent a query as well, and req.url holds both.'),
+            when('target', (value) => String(value).startsWith('http'), 'target-rebuilt', '"target" is a whole URL, which the client never sent. It sent what stands in req.url.'),
+            when('target', (value) => String(value).includes('ü'), 'target-decoded', '"target" has been decoded. It is the text as the client sent it, escapes and all.'),
+            when('statusCode', (value) => typeof value === 'number', 'status-of-response', '"statusCode" is the status of a response. That of the request, req.statusCode, is null: a request has none.'),
+            {
+              if: (a) => a.status === 200 && !Object.hasOwn(members(a), 'statusCode'),
+              diagnosis: 'status-code-missing',
+              message: '"statusCode" is missing. req.statusCode is null here, and JSON keeps null; it drops only undefined.',
+            },
+            when('httpVersion', (value) => String(value).startsWith('HTTP/'), 'version-with-name', '"httpVersion" is the number alone, such as "1.1": what req.httpVersion holds.'),
+            when('httpVersion', (value) => typeof value === 'number', 'version-as-number', '"httpVersion" is a number. It is a text, "1.1": what req.httpVersion holds.'),
+          ]);
+        },
+      },
+      {
+        request: { target: '/line', version: '1.0' },
+        expect(answer) {
+          expectAnswer(answer, 200, { target: '/line', httpVersion: '1.0' }, [
+            when('httpVersion', is('1.1'), 'version-fixed', 'The client spoke HTTP/1.0, and the answer says 1.1. What the client speaks stands in req.httpVersion.'),
+          ]);
+        },
+      },
+      ...['POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', t.pick(['PROPFIND', 'REPORT', 'SEARCH'])].map((method): Probe => ({
+        request: { method, target: '/line' },
+        expect(answer) {
+          expectAnswer(answer, 200, { method }, [
+            { if: (a) => a.status !== 200, diagnosis: 'method-refused', message: `/line answers every method, and ${method} got ${answer.status}.` },
+            when('method', is('GET'), 'method-fixed', `The request was a ${method}; the answer says GET. The method stands in req.method.`),
+            when('method', is(method.toLowerCase()), 'method-lower-case', lowerCase),
+          ]);
+        },
+      })),
+      {
+        request: { method: 'HEAD', target: `/line?${t.word()}` },
+        expect(answer) {
+          answer.expectStatus(200, [{ if: () => true, diagnosis: 'method-refused', message: `/line answers every method, and HEAD got ${answer.status}.` }]);
+        },
+      },
+    ];
+    await together(t, probes);
+  },
+
+  async 'Take any request target'(t) {
+    const [one, two, three] = [t.word(), t.word(), t.word()];
+    // A path with two slashes in front, which a base would take for a host.
+    const doubled = (target: string, rest: string): Probe => {
+      const causes: Cause[] = [
+        when('path', is(target.slice(1)), 'slashes-merged', 'Two slashes were made one. They are part of the path that the client asked for: glue the origin in front of the target as it is.'),
+        {
+          if: (a) => a.status === 200 || members(a)['path'] === rest,
+          diagnosis: 'double-slash-host',
+          message: 'What follows // was taken for a host, and only the rest for the path. With a base, new URL() resolves the target as a link on a page; this one is a path from its first slash.',
+        },
+        status(400, 'double-slash-refused', 'A target that begins with // begins with a slash, so it is a path, and here an unknown one: 404.'),
+      ];
+      return pathOf(target, target, causes, crash('target-crash', `GET ${target} stopped the whole server. With a base, new URL() takes what follows // for a host, and throws where that is none.`));
+    };
+    // The absolute form, which every server must accept (RFC 9112, 3.2.2).
+    const absolute: Cause[] = [
+      status(400, 'absolute-form-refused', 'A target that begins with http:// or https://, in small or capital letters, is accepted: its path counts.'),
+      when('path', (value) => String(value).includes('//'), 'absolute-form-glued', 'The path holds two slashes: the target is a whole URL already, and it was treated as a path. Glue only where it begins with a slash.'),
+    ];
+    const accepted = (target: string, path: string): Probe =>
+      pathOf(target, path, absolute, crash('target-crash', `GET ${target} stopped the whole server. This target is a whole URL, which every server must accept, and what was made of it is none.`));
+    const whole = `http://${one}.example/line?x=${two}`;
+    await together(t, [
+      pathOf(`/${one}/${two}?x=${three}`, `/${one}/${two}`),
+      pathOf(`/line/${one}`, `/line/${one}`, [status(200, 'prefix-taken', '/line is one path; a path that only begins like it is another one, and 404.')]),
+      doubled('//', '/'),
+      doubled(`//${one}.example/line`, '/line'),
+      doubled(`//${one}:99999/${two}`, `/${two}`),
+      pathOf(`/${one}/../${two}`, `/${two}`, [
+        when('path', is(`/${one}/../${two}`), 'path-not-from-url', '"path" is the pathname that the URL class gives, where /../ has been resolved. This one was cut out by hand.'),
+      ]),
+      pathOf(`/${one}%C3%A9`, `/${one}%C3%A9`, [
+        when('path', is(`/${one}é`), 'path-decoded', '"path" has been decoded. Here it stays as pathname gives it, with its escapes.'),
+      ]),
+      pathOf(
+        `/100%?x=${one}`,
+        '/100%',
+        [status(400, 'bad-escape-refused', '/100% is a path like any other here: pathname keeps its escapes, good ones and bad ones, so nothing needs decoding.')],
+        crash('decode-crash', '/100% stopped the whole server: decodeURIComponent() throws on an escape that means nothing. Leave the path as pathname gives it.'),
+      ),
+      accepted(`http://${one}.example:8080/${two}?x=http://y/`, `/${two}`),
+      accepted(`HTTP://${one.toUpperCase()}.EXAMPLE/${two}`, `/${two}`),
+      accepted(`https://${one}.example`, '/'),
+      {
+        request: { target: whole },
+        expect(answer) {
+          expectAnswer(answer, 200, { target: whole }, [
+            ...absolute,
+            status(404, 'absolute-form-unrouted', 'http://…/line asks for /line: the path of an absolute target counts like any other.'),
+            when('target', () => true, 'target-rebuilt', '"target" is what the client sent, the whole URL in this case: req.url, untouched.'),
+          ]);
+        },
+      },
+      ...['*', 'http://[/', 'http://x:99999/', `ftp://${one}.example/line`].map((target) => refused(target)),
+      refused('*', 'OPTIONS'),
+      anyHost(`/${one}`, `${two}.example:81`, true),
+      ...['', '[', 'a b', 'x:99999', 'h/line?', 'h#'].map((host) => anyHost(`/${one}`, host, false)),
+      // HTTP/1.0 asks for no Host at all.
+      pathOf(`/${three}?y`, `/${three}`, [], {
+        version: '1.0',
+        headers: { Host: undefined },
+        ...crash('host-crash', 'An HTTP/1.0 request without a Host field stopped the whole server. No step needs Host.'),
+      }),
+    ]);
+  },
+
+  async 'Read the query'(t) {
+    const [one, two, three] = [t.word(), t.word(), t.word()];
+    const page = t.int(2, 9000);
+    const asked = (query: string, wanted: Members, causes: Cause[], request: RequestOptions = {}): Probe => ({
+      request: { target: `/search${query}`, ...request },
+      expect: (answer) => expectAnswer(answer, 200, wanted, causes),
+    });
+    const notList = when('tags', (value) => typeof value === 'string', 'tags-not-list', '"tags" is a list, whatever the number of tags.');
+    const coded = `café ${one}&a=b=c+`;
+    await together(t, [
+      asked(`?tag=${one}&page=${page}&q=${three}&tag=${two}&tag=`, { q: three, tags: [one, two, ''], page }, [
+        when('page', is(String(page)), 'page-as-text', '"page" is a text. What comes from a query is always text: make it a number.'),
+        when('tags', (value) => value === one || (Array.isArray(value) && value.length === 1), 'one-tag-only', 'Three tags were sent and one came back: get() gives the first, and there is a method that gives all.'),
+        when('tags', (value) => JSON.stringify(value) === JSON.stringify([one, two]), 'empty-tag-dropped', 'The tag that was empty is missing. It was sent, so it is in the list.'),
+        notList,
+      ]),
+      asked(
+        '',
+        { q: null, tags: [], page: 1 },
+        [
+          status(400, 'absent-page-refused', '/search without a query got 400. A page that is absent is page 1.'),
+          when('page', is(0), 'absent-page-is-0', '"page" is 0 although the client sent none: Number(null) is 0. Ask whether it is there before you convert it.'),
+          when('page', is(null), 'absent-page-is-null', '"page" is null although it is 1 when absent. Either it is null, or NaN, which JSON writes as null and which comes from converting nothing.'),
+          when('q', is(''), 'absent-q-is-empty', '"q" is an empty text although the client sent none. Absent and empty are different: absent is null.'),
+          when('q', (value) => value === 'null' || value === 'undefined', 'absent-q-is-text', '"q" is the word for nothing, as text. Absent is null.'),
+          {
+            if: (a) => a.status === 200 && !Object.hasOwn(members(a), 'q'),
+            diagnosis: 'absent-q-missing',
+            message: '"q" is missing from the JSON: undefined is dropped, null is kept. An absent q is null.',
+          },
+          when('tags', (value) => value === null || (Array.isArray(value) && value.length === 1), 'absent-tags-not-empty', 'No tag was sent, so "tags" is an empty list.'),
+        ],
+        crash('absent-query-crash', '/search without a query stopped the whole server. What a client may leave out is null, and null has no methods.'),
+      ),
+      asked('?q=&tag=lone', { q: '', tags: ['lone'], page: 1 }, [
+        when('q', is(null), 'empty-q-is-null', '?q= sends a q that is empty, and "q" came back null. Empty is "" and absent is null: || takes both for nothing.'),
+        notList,
+      ]),
+      asked('?page=1&q', { q: '', page: 1 }, [
+        when('q', is(null), 'empty-q-is-null', '?q sends a q that is empty, and "q" came back null. Empty is "", and absent is null.'),
+      ]),
+      asked(`?q=caf%C3%A9+${one}%26a%3Db=c%2B&x=1`, { q: coded }, [
+        when('q', (value) => String(value).includes('%'), 'query-not-decoded', '"q" still holds escapes such as %C3. searchParams decodes them.'),
+        when('q', (value) => String(value).startsWith('café+'), 'plus-not-decoded', '"q" holds a +. In a query that is a space, and searchParams knows; decodeURIComponent() does not.'),
+        when('q', is(coded.replace(/\+$/, ' ')), 'decoded-twice', '"q" was decoded twice. searchParams has decoded it already.'),
+        when('q', (value) => typeof value === 'string' && coded.startsWith(value), 'value-cut', '"q" stops too early: a value may hold = and an escaped &. searchParams takes the query apart rightly.'),
+      ]),
+      asked(
+        '?q=100%',
+        { q: '100%' },
+        [{ if: (a) => a.status !== 200, diagnosis: 'bad-escape-refused', message: '?q=100% was refused. searchParams leaves an escape that means nothing as it is, and so does this step.' }],
+        crash('decode-crash', '?q=100% stopped the whole server: decodeURIComponent() throws on an escape that means nothing. searchParams never throws.'),
+      ),
+      asked(`?q=${one}&q=${two}`, { q: one }, [
+        when('q', is(two), 'last-q-wins', 'Two q were sent, and "q" is the second. The first one counts.'),
+        when('q', (value) => Array.isArray(value), 'q-is-list', '"q" is one text, the first q that was sent.'),
+      ]),
+      ...['', '0', '-1', '1.5', '2x', '1e1', 'abc', `x${page}`].map((value): Probe => ({
+        request: {
+          target: `/search?page=${value}`,
+          ...crash('page-crash', `?page=${value} stopped the whole server. It comes from the client, who gets 400.`),
+        },
+        expect(answer) {
+          expectError(answer, 400, [
+            status(500, 'page-is-500', `?page=${value} got 500. What the client sent is not right, which is 400.`),
+            when('page', is(null), 'page-is-nan', `?page=${value} was accepted, and "page" is null: that is NaN, written as JSON. Look before you use it.`),
+            when('page', (page) => value === '2x' && page === 2, 'half-a-number', '?page=2x was accepted as 2. parseInt() stops at the first sign that is no digit; ask for digits only.'),
+            when('page', () => value === '', 'empty-page-accepted', '?page= was accepted. It was sent and is no number; only an absent page is 1.'),
+            when('page', () => value === '1e1', 'notation-accepted', '?page=1e1 was accepted. Number() reads more than digits; ask for digits only.'),
+            when('page', () => true, 'page-not-checked', `?page=${value} was accepted. A page is a whole number from 1 up, in digits only; everything else gets 400.`),
+          ]);
+        },
+      })),
+    ]);
+  },
+
+  async 'Read the header fields'(t) {
+    const [one, two, three] = [t.word(), t.word(), t.word()];
+    const sent: [string, string][] = [
+      ['HOST', 'localhost'],
+      ['content-TYPE', `text/${one}`],
+      ['x-Tag', one],
+      ['Cookie', `a=${one}`],
+      [`X-${three}`, three],
+      ['Content-type', `text/${two}`],
+      ['X-TAG', `${two},  ${three}`],
+      ['COOKIE', `b=${two}`],
+      ['Connection', 'close'],
+    ];
+    const names = sent.map(([name]) => name);
+    const joined = [one, two, three];
+    const full: Cause[] = [
+      when('type', is(null), 'header-name-case', '"type" is null although the client sent a Content-Type. In req.headers every name is in lower case.'),
+      when('cookie', is(null), 'header-name-case', '"cookie" is null although the client sent one. In req.headers every name is in lower case.'),
+      when('type', is(`text/${two}`), 'second-content-type', 'Two Content-Type fields were sent, and "type" is the second. The first one counts, as in req.headers.'),
+      when('type', (value) => String(value).includes(',') || Array.isArray(value), 'types-joined', 'Two Content-Type fields were sent, and "type" holds both. The first one counts, as in req.headers.'),
+      when('cookie', is(`a=${one}, b=${two}`), 'cookies-joined-with-comma', 'Two Cookie fields were joined with a comma. Cookies are joined with "; ", as in req.headers.'),
+      when('cookie', (value) => value === `a=${one}` || value === `b=${two}`, 'one-cookie-only', 'Two Cookie fields were sent, and "cookie" holds one of them. All count.'),
+      when('tags', (value) => JSON.stringify(value) === JSON.stringify([one]) || value === one, 'one-tag-only', 'X-Tag was sent twice, with three values, and "tags" has the first alone. The same field may come more than once.'),
+      when('tags', (value) => typeof value === 'string', 'tags-not-list', '"tags" is one text. Node has joined the fields of X-Tag with commas; the answer is a list of the values.'),
+      when('tags', (value) => Array.isArray(value) && value.length < 3 && value.some((tag) => String(tag).includes(',')), 'tags-not-split', 'An entry of "tags" holds several values. A comma separates values, whether Node put it there or the client.'),
+      when('tags', (value) => Array.isArray(value) && value.join() !== joined.join() && value.map((tag) => String(tag).trim()).join() === joined.join(), 'tags-not-trimmed', 'An entry of "tags" has spaces around it. They stand around the comma, and do not belong to the value.'),
+      when('tags', (value) => Array.isArray(value) && value.length === 0, 'header-name-case', '"tags" is empty although X-Tag was sent. A name may come in any case; in req.headers all are in lower case.'),
+      when('tags', (value) => Array.isArray(value) && value.length < 3 && value.every((tag) => joined.includes(String(tag))), 'some-tags-only', 'Some values of X-Tag are missing from "tags". The same field may come more than once, its name in any case.'),
+      when('names', (value) => Array.isArray(value) && value.length > names.length, 'names-and-values', '"names" holds more than the names. req.rawHeaders is a flat list: a name, its value, the next name, …'),
+      when('names', (value) => Array.isArray(value) && value.every((name) => name === String(name).toLowerCase()), 'names-in-lower-case', '"names" is in lower case, and a name that came twice is there once: that is req.headers. What was sent stands in req.rawHeaders.'),
+      when('names', (value) => Array.isArray(value) && value.length < names.length, 'names-dropped', 'A name that came twice, in other letters or the same, is missing from "names". Every field counts.'),
+    ];
+    const absent: Cause[] = [
+      when('tags', (value) => Array.isArray(value) && value.length === 1, 'tags-of-nothing', 'X-Tag was not sent, and "tags" has an entry. An empty text, cut at its commas, still gives one empty piece.'),
+      when('type', (value) => typeof value === 'string', 'absent-header-not-null', 'Content-Type was not sent, so "type" is null.'),
+      when('cookie', (value) => typeof value === 'string', 'absent-header-not-null', 'Cookie was not sent, so "cookie" is null.'),
+      {
+        if: (a) => a.status === 200 && !['type', 'cookie'].every((name) => Object.hasOwn(members(a), name)),
+        diagnosis: 'absent-header-missing',
+        message: 'A member is missing from the JSON: undefined is dropped, null is kept. A field that was not sent is null.',
+      },
+    ];
+    const odd: [string, string][] = [['Host', 'localhost'], ['__proto__', one], ['constructor', two], ['X-Tag', three], ['__proto__', two], ['Connection', 'close']];
+    const inherited = 'An object that is filled under names from a client has these already; a Map has not.';
+    await together(t, [
+      {
+        request: { target: `/headers?x-tag=${t.word()}`, headers: sent },
+        expect: (answer) => expectAnswer(answer, 200, { type: `text/${one}`, cookie: `a=${one}; b=${two}`, tags: joined, names }, full),
+      },
+      {
+        request: {
+          target: '/headers',
+          headers: [['host', 'localhost'], ['CONNECTION', 'close']],
+          ...crash('absent-header-crash', 'A request without X-Tag, Cookie and Content-Type stopped the whole server. A field that was not sent is undefined.'),
+        },
+        expect: (answer) => expectAnswer(answer, 200, { type: null, cookie: null, tags: [], names: ['host', 'CONNECTION'] }, absent),
+      },
+      {
+        request: {
+          target: '/headers',
+          headers: odd,
+          ...crash('proto-header-crash', `Header fields with the names __proto__ and constructor stopped the whole server. ${inherited} (In Node before 20.20.2 req.headersDistinct itself falls for it: CVE-2026-21710.)`),
+        },
+        expect: (answer) =>
+          expectAnswer(answer, 200, { tags: [three], names: odd.map(([name]) => name) }, [
+            status(500, 'proto-header-500', `Header fields with the names __proto__ and constructor led to a 500. ${inherited}`),
+          ]),
+      },
+    ]);
+  },
+
+  async 'Say who is calling'(t) {
+    const connection = t.connect();
+    const forged = '203.0.113.9';
+    const request = `GET /peer HTTP/1.1\r\nHost: ${forged}\r\nX-Forwarded-For: ${forged}\r\nX-Real-IP: ${forged}\r\nForwarded: for=${forged};proto=https\r\nX-Forwarded-Proto: https\r\n\r\n`;
+    await connection.write(request);
+    const first = await connection.answer();
+    const port = connection.localPort;
+    // A server that listens on IPv6 as well sees 127.0.0.1 in its longer form.
+    const seen = members(first)['address'];
+    const address = seen === '::ffff:127.0.0.1' ? seen : '127.0.0.1';
+    const wanted = { address, port, encrypted: false, loopback: true };
+    const causes: Cause[] = [
+      when('address', is(forged), 'address-from-header', '"address" is what a header field claimed. Anybody can type that; req.socket knows who is connected.'),
+      when('encrypted', is(true), 'encrypted-from-header', '"encrypted" is true because a header field claimed it. This connection is plain TCP, and req.socket knows.'),
+      when('port', is(t.program.port), 'own-port', '"port" is the server\'s own. The client\'s end of the connection has another one: local is this side, remote the other.'),
+      when('port', is(String(port)), 'port-as-text', '"port" is a text; it is a number.'),
+      when('loopback', (value, all) => value === false && String(all['address']).startsWith('::ffff:'), 'mapped-address', '"loopback" is false for ::ffff:127.0.0.1. On a server that listens on IPv6 too, an IPv4 address looks like this.'),
+      when('loopback', is(false), 'loopback-false', '"loopback" is false although the client sits on this machine, at 127.0.0.1.'),
+      {
+        if: (a) => a.status === 200 && !Object.hasOwn(members(a), 'encrypted'),
+        diagnosis: 'encrypted-undefined',
+        message: '"encrypted" is missing from the JSON: on a plain connection req.socket.encrypted is undefined, and JSON drops that. It is false.',
+      },
+      when('encrypted', is(null), 'encrypted-undefined', '"encrypted" is null. On a plain connection req.socket.encrypted is undefined; the answer is false.'),
+      {
+        if: (a) => a.status === 200 && !Object.hasOwn(members(a), 'address'),
+        diagnosis: 'address-missing',
+        message: '"address" is missing from the JSON. The client\'s address is req.socket.remoteAddress.',
+      },
+    ];
+    expectAnswer(first, 200, wanted, causes);
+
+    const other = t.connect();
+    await other.write(request);
+    const second = await other.answer();
+    expectAnswer(second, 200, { ...wanted, port: other.localPort }, [
+      when('port', is(port), 'peer-remembered', '"port" is that of another client, who called before. What belongs to one request must not outlive it.'),
+      ...causes,
+    ]);
+  },
+
+  async 'Read the body'(t) {
+    const read = reader(t);
+    const text = (extra: string): Buffer => Buffer.from(`${t.word()} naïve €${extra}`);
+    const causes = { 'no-answer': bodyNotAnswered };
+    for (const body of [text(' \u{1f375}'), text('')]) expectBody(await t.post('/body', body, { causes }), body);
+
+    // A letter of three bytes, cut in two; and two clients at once.
+    const [left, right] = [text(' !'), text(' ?')];
+    const cut = left.indexOf('€') + 1;
+    const [a, b] = await Promise.all([upload(t, left, cut), upload(t, right, right.indexOf('€') + 2)]);
+    await read();
+    t.check(a.connection.received.length === 0, {
+      diagnosis: 'answered-too-early',
+      message: 'POST /body was answered before the whole body had come. Wait for the end of the stream.',
+      expected: 'no answer before the body has ended',
+      actual: a.connection.received.toString('utf8'),
+    });
+    await Promise.all([a.connection.write(a.rest), b.connection.write(b.rest)]);
+    const split = when('text', (value) => String(value).includes('�'), 'character-split', 'The text holds � where a letter was. A piece may end inside a letter: put all bytes together first, then decode once.');
+    const mixed = (other: Buffer): Cause =>
+      when('text', (value) => [0, -1].some((end) => String(value).includes(other.toString('utf8').split(' ').at(end) ?? '')), 'bodies-mixed', 'Two clients sent at the same time, and the text holds what the other one sent. What belongs to one request must live inside its handler.');
+    expectBody(await a.connection.answer({ causes }), left, [mixed(right), split], { before: false });
+    expectBody(await b.connection.answer({ causes }), right, [mixed(left), split], { before: false });
+
+    // None at all; one without a Content-Length; one that is longer than a single read brings.
+    const piece = text('');
+    const chunk = Buffer.concat([Buffer.from(`${piece.length.toString(16)}\r\n`), piece, Buffer.from('\r\n')]);
+    const chunkedNotAnswered = {
+      diagnosis: 'chunked-not-answered',
+      message: 'A body that comes in chunks, without Content-Length, got no answer. The stream says when it ends; Content-Length need not be there.',
+    };
+    const long = Buffer.from('€'.repeat(t.int(60_000, 70_000)));
+    const [none, chunked, whole] = await Promise.all([
+      t.post('/body', '', { causes }),
+      t.post('/body', Buffer.concat([chunk, chunk, Buffer.from('0\r\n\r\n')]), {
+        headers: { 'Transfer-Encoding': 'chunked' },
+        causes: { 'no-answer': chunkedNotAnswered },
+      }),
+      t.post('/body', long, { causes }),
+    ]);
+    expectBody(none, Buffer.alloc(0));
+    expectBody(chunked, Buffer.concat([piece, piece]));
+    expectBody(whole, long, [split]);
+
+    // Clients that hang up half way.
+    const [first, second] = await Promise.all([upload(t, left, cut), upload(t, left, cut)]);
+    await read();
+    first.connection.reset();
+    second.connection.end();
+    await read();
+    const canary = await t.get('/line', crash('half-body-crash', 'A client hung up half way through its body, and that stopped the whole server. Reading req fails then: whatever waits for the body must catch it.'));
+    expectAnswer(canary, 200, { method: 'GET' });
+  },
+
+  async 'Notice who left'(t) {
+    const read = reader(t);
+    const start = await counts(t);
+    // Clients that got all they had asked for, and then left.
+    const stayed = t.connect();
+    await stayed.write('GET /line HTTP/1.1\r\nHost: localhost\r\n\r\n');
+    await stayed.answer();
+    stayed.reset();
+    await Promise.all([t.get('/line'), t.head('/line'), t.get('/nothing'), t.get('*'), t.post('/line', t.word()), t.post('/body', t.word())]);
+    await t.settle();
+    await read();
+    const healthy = await counts(t);
+    healthy.answer.expect(healthy.left === start.left && healthy.halfSent === start.halfSent, {
+      diagnosis: 'healthy-counted',
+      message:
+        'Clients were counted that had got their whole answer. A response closes in any case, and a request that was read is destroyed in any case: only writableFinished of the response tells them apart.',
+      expected: `left ${start.left}, halfSent ${start.halfSent}`,
+      actual: `left ${healthy.left}, halfSent ${healthy.halfSent}`,
+    });
+
+    // One that leaves in the middle of its body.
+    const half = await upload(t, Buffer.from('half a body'), 4);
+    await read();
+    half.connection.reset();
+    const afterHalf = await expectCounts(t, healthy, { left: 1, halfSent: 1 }, [
+      { if: (grown) => grown.left === 0 && grown.halfSent === 0, diagnosis: 'half-sent-not-counted', message: 'A client hung up in the middle of its body, and neither count grew. Its response closes without having been finished; look there.' },
+      { if: (grown) => grown.left === 1 && grown.halfSent === 0, diagnosis: 'complete-not-seen', message: 'A client hung up in the middle of its body. It was counted in left, but not in halfSent: its req.complete stays false for good.' },
+      { if: (grown) => grown.left > 1, diagnosis: 'counted-twice', message: 'One client left and was counted more than once.' },
+    ]);
+
+    // Two that have sent everything and leave before the answer, on a path that takes its time.
+    let before = afterHalf;
+    for (const leave of ['reset', 'end'] as const) {
+      const waiting = t.connect();
+      await waiting.write('GET /wait HTTP/1.1\r\nHost: localhost\r\n\r\n');
+      await read();
+      t.check(waiting.received.length === 0 && waiting.state === 'open', {
+        diagnosis: 'wait-answered',
+        message: 'GET /wait was answered at once. It takes five seconds, so that a client has time to hang up.',
+        actual: waiting.received.toString('utf8'),
+      });
+      waiting[leave]();
+      before = await expectCounts(t, before, { left: 1, halfSent: 0 }, [
+        { if: (grown) => grown.left === 0, diagnosis: 'unanswered-not-counted', message: 'A client sent its whole request and left before the answer, and it was not counted. Its req.complete is true: only the response, which closes unfinished, knows that it left.' },
+        { if: (grown) => grown.halfSent > 0, diagnosis: 'whole-request-counted-half', message: 'A client that had sent its whole request was counted in halfSent. That is only for those whose req.complete stayed false.' },
+        { if: (grown) => grown.left > 1, diagnosis: 'counted-twice', message: 'One client left and was counted more than once.' },
+      ]);
+    }
+  },
+});
