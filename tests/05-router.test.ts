@@ -140,14 +140,19 @@ export default suite('05-router', {
     }
 
     const word = t.word();
-    const [root, twice, query, absolute, dots] = await Promise.all([
+    const [root, docs, twice, query, absolute, dots] = await Promise.all([
       t.get('/'),
+      t.get('/Docs/'),
       t.get('/twice'),
       t.get(`/inbox?${word}=/users/1`),
       t.get(`http://localhost/inbox?${word}`),
       t.get('/users/../inbox'),
     ]);
     expectRoute(root, { route: 'GET /' }, notFound('GET /'));
+    expectRoute(docs, { route: 'GET /Docs/' }, {
+      diagnosis: 'path-changed',
+      message: '/Docs/ is registered with a capital and a slash at the end, and it was not found. Leave paths as they are: the one that is registered, and the one that is asked for.',
+    });
     expectRoute(twice, { route: 'GET /twice, the first' }, notFound('GET /twice'), [
       {
         if: (a) => a.text.includes('the second'),
@@ -196,10 +201,11 @@ export default suite('05-router', {
     const word = t.word();
     const prefix = { diagnosis: 'part-matched', message: 'A path that only begins or ends like a route, or goes on after it, is another path. Compare the whole.' };
     const empty = { diagnosis: 'empty-segment-dropped', message: '//inbox was taken for /inbox. Paths are compared letter by letter: do not throw empty pieces away.' };
-    const slash = { diagnosis: 'slash-ignored', message: '/inbox/ was taken for /inbox. Here a trailing slash counts: it is another path.' };
+    const slash = { diagnosis: 'slash-ignored', message: 'A slash at the end was ignored. Here it counts: /inbox/ is another path than /inbox.' };
     const cases = { diagnosis: 'case-ignored', message: 'Capitals were taken for small letters. Paths are compared letter by letter.' };
     const pattern = { diagnosis: 'path-became-pattern', message: 'A character such as . or + in a path stands for itself. A path is not a regular expression.' };
     const inherited = { diagnosis: 'inherited-route', message: 'No such route was registered. An object used as a table has entries of its own from the start.' };
+    const shared = { diagnosis: 'routes-shared', message: '/elsewhere is registered with another router, and this one answered it. Each router keeps a list of its own.' };
     const paths: [string, Named][] = [
       [`/${word}`, { diagnosis: 'always-found', message: 'A path that nobody registered was answered with 200. The answer here is 404.' }],
       [`/${word}/inbox`, prefix],
@@ -211,6 +217,9 @@ export default suite('05-router', {
       ['//', empty],
       ['/Inbox', cases],
       ['/INBOX', cases],
+      ['/docs/', cases],
+      ['/Docs', slash],
+      ['/elsewhere', shared],
       ['/v1a0/status', pattern],
       ['/sum/11', pattern],
       ['/constructor', inherited],
@@ -222,6 +231,7 @@ export default suite('05-router', {
       if (why) expectMiss(answer, why, [allowedEverywhere]);
     }
     expectMiss(await t.post(`/${word}`, { word }), prefix, [allowedEverywhere]);
+    await goesOnAfter(t, 'GET', `/${word}`, 404);
   },
 
   async 'Fill the named segments'(t) {
@@ -288,6 +298,12 @@ export default suite('05-router', {
       expected: 'status 404 or 400',
       actual: `status ${nowhere.status}`,
     });
+    const query = await t.get('/inbox?q=%zz');
+    query.expectStatus(200, [
+      { if: (a) => a.status === 400, diagnosis: 'query-decoded', message: 'The malformed escape is in the query, which is not the router\'s business. Look only at url.pathname.' },
+    ]);
+    expectRoute(query, { route: 'GET /inbox', query: 'q=%25zz' }, notFound('/inbox?q=%zz'));
+    await goesOnAfter(t, 'GET', '/users/%zz', 400);
     const own = await t.get('/fails/uri');
     own.expectStatus(500, [
       { if: (a) => a.status === 400, diagnosis: 'handler-error-became-400', message: 'A handler threw a URIError of its own, and the client got 400. Catch only what your decoding throws, not what handlers do.' },
@@ -366,6 +382,7 @@ export default suite('05-router', {
       ]);
       expectAllow(answer, allow);
     }
+    await goesOnAfter(t, 'PATCH', '/users/me', 405);
     const [missing, deep, empty, removed, escape] = await Promise.all([
       t.send({ method: 'PUT', target: `/${word}` }),
       t.send({ method: 'PUT', target: `/users/${word}/posts/1/2` }),
@@ -440,12 +457,31 @@ function expectAllow(answer: Answer, wanted: string[]): void {
   }
 }
 
+/** The answer was the only one: nothing tripped over it afterwards, so the connection serves the next request. */
+async function goesOnAfter(t: Trial, method: string, target: string, status: number): Promise<void> {
+  const ranOn = {
+    diagnosis: 'ran-on-after-answer',
+    message: `${method} ${target} was answered, then the code ran on and an error was thrown: server.ts had to cut the connection. An answer does not end a function; return does.`,
+  };
+  const causes = { 'connection-closed': ranOn, 'connection-reset': ranOn };
+  const connection = t.connect();
+  await connection.write(`${method} ${target} HTTP/1.1\r\nHost: localhost\r\n\r\n`);
+  const answer = await connection.answer({ method, target, causes });
+  answer.expectStatus(status);
+  // To close the connection is nobody's duty and everybody's right, when it is announced.
+  if (/\bclose\b/i.test(answer.header('Connection') ?? '')) return;
+  await connection.write('GET /inbox HTTP/1.1\r\nHost: localhost\r\n\r\n');
+  const next = await connection.answer({ method: 'GET', target: '/inbox', causes });
+  next.expectStatus(200);
+}
+
 /** A named segment holds what stood in its place, as text and as it was sent. */
 async function seesWhatIsNamed(t: Trial): Promise<void> {
   const [one, two] = [t.word(), t.word()];
   const mixed = `${one.toUpperCase()}${two}`;
   const digits = `00${t.int(1, 9999)}`;
   const marks = `a.b_c~d!$&'()*,;=:@-${one}`;
+  const long = `${one}-`.repeat(40);
   const user = 'GET /users/:id';
   const missed = (target: string, route: string): Named => ({
     diagnosis: 'named-segment-missed',
@@ -462,6 +498,9 @@ async function seesWhatIsNamed(t: Trial): Promise<void> {
     ['GET', `/users/${mixed}`, user, { id: mixed }],
     ['GET', `/users/${digits}`, user, { id: digits }],
     ['GET', `/users/${marks}`, user, { id: marks }],
+    ['GET', `/users/${long}`, user, { id: long }, [
+      { if: isMiss, diagnosis: 'long-segment-missed', message: `A named segment of ${long.length} characters was not found. It may be of any length.` },
+    ]],
     ['GET', '/users/:id', user, { id: ':id' }],
     ['GET', '/users/__proto__', user, { id: '__proto__' }],
     ['PUT', `/users/${one}`, 'PUT /users/:id', { id: one }],
@@ -483,6 +522,9 @@ async function seesWhatIsNamed(t: Trial): Promise<void> {
     ['GET', `/pair/${one}/end`, 'GET /pair/:left/end', { left: one }],
     ['GET', `/pair/${one}/${two}`, 'GET /pair/:one/:two', { one, two }, [
       { if: (a) => Object.hasOwn(Object(shownBy(a)?.params), 'left'), diagnosis: 'params-left-over', message: 'params holds "left", which belongs to a route that did not fit. Begin with fresh params for each route that you try.' },
+    ]],
+    ['GET', `/teams/${one}`, 'GET /teams/:team-name', { 'team-name': one }, [
+      { if: (a) => isMiss(a) || !Object.hasOwn(Object(shownBy(a)?.params), 'team-name'), diagnosis: 'name-cut', message: 'The route is /teams/:team-name. Everything behind the colon is the name, up to the next slash.' },
     ]],
   ];
   const answers = await Promise.all(cases.map(([method, target]) => t.send({ method, target })));
@@ -528,6 +570,7 @@ async function comparesTheRest(t: Trial): Promise<void> {
     [`/users/${word}/posts`, count],
     [`/users/${word}/posts/1/2`, count],
     ['/users/1/2/3', count],
+    [`/users/${'1/'.repeat(4000)}`, count],
     ['/pair/1', count],
     [`/users/${word}/delete`, anchor],
     [`/admin/users/${word}`, anchor],

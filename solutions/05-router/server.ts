@@ -36,6 +36,11 @@ router.get('/users/:id/posts/:post', show('GET /users/:id/posts/:post'));
 router.get('/posts/:slug', show('GET /posts/:slug'));
 router.get('/posts/latest', show('GET /posts/latest'));
 
+router.get('/teams/:team-name', show('GET /teams/:team-name'));
+
+// A capital and a slash at the end belong to the path like every other character.
+router.get('/Docs/', show('GET /Docs/'));
+
 // Two routes that begin alike: what the first one has tried is not the second one's business.
 router.get('/pair/:left/end', show('GET /pair/:left/end'));
 router.get('/pair/:one/:two', show('GET /pair/:one/:two'));
@@ -68,6 +73,10 @@ router.get('/fails/later', async () => {
 router.get('/fails/uri', () => {
   decodeURIComponent('%');
 });
+
+// Another router has routes of its own. This one is never asked.
+const another = new Router();
+another.get('/elsewhere', show('GET /elsewhere'));
 
 // What would the router find? Nothing is run.
 router.get('/match', (_req, res, { query }) => {

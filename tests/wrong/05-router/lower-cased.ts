@@ -1,5 +1,5 @@
 // Wrong: the pathname is made small before it is compared, values included.
-// Fails: step 2, case-ignored
+// Fails: step 1, path-changed
 import type { IncomingMessage, ServerResponse } from 'node:http';
 
 /** What the named segments of a path hold: `/users/:id` gives `{ id: '42' }` for `/users/42`. Inherits nothing. */
