@@ -1,10 +1,12 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+//#region step 3
 import { finished } from 'node:stream';
+//#endregion
 
-/** The longest body that readBodyJSON accepts, in bytes. */
+/** The longest body that readBodyJSON takes, in bytes. */
 export const BODY_LIMIT = 64 * 1024;
 
-/** An error that knows which status the client should see. Its message is meant for the client. */
+/** An error that knows its status. The client sees both the status and the message. */
 export class HttpError extends Error {
   readonly status: number;
 
@@ -16,66 +18,90 @@ export class HttpError extends Error {
 }
 
 /**
- * Sends data as JSON, in one piece and once.
- *
- * Throws, before anything is sent, when data cannot be serialised. Where an answer has already begun, that
- * one stands: nothing more is sent, and an answer that was left half way is cut off.
+ * Answers with data as JSON. Throws, before a byte is sent, when there is no JSON for data.
+ * Where an answer has already begun, sends nothing, and cuts that answer off unless it has ended.
  */
 export function sendJSON(res: ServerResponse, data: unknown, status = 200): void {
+  //#region step 2: Answer once, whole or not at all
   if (res.headersSent) {
     if (!res.writableEnded) res.destroy();
     return;
   }
+  //#endregion
+  //#region step 1: Send JSON, measured in bytes
+  //: res.writeHead(501).end('TODO(step 1): Send JSON, measured in bytes\n');
   const json = JSON.stringify(data);
-  if (json === undefined) throw new TypeError('There is no JSON for undefined or a function');
+  //#endregion
+  //#region step 2
+  if (json === undefined) throw new TypeError(`There is no JSON for ${typeof data}`);
+  //#endregion
+  //#region step 1
   res.writeHead(status, {
     'Content-Type': 'application/json; charset=utf-8',
     'Content-Length': Buffer.byteLength(json),
   });
   res.end(json);
+  //#endregion
 }
 
 /**
- * Reads the body of a request as JSON (RFC 8259).
- *
- * Rejects with an HttpError: 415 when it is not declared as JSON, 413 when it is longer than BODY_LIMIT bytes,
- * 400 when it is empty, invalid, holds a `__proto__` key, or when the client hangs up before it is whole.
+ * Reads the body of a request as JSON (RFC 8259). Rejects with an HttpError:
+ * 415 when the body is not declared as JSON, 413 when it is longer than BODY_LIMIT,
+ * 400 when it is empty, is not JSON, has a key `__proto__`, or never arrives whole.
  */
 export async function readBodyJSON(req: IncomingMessage): Promise<unknown> {
-  const type = req.headers['content-type']?.split(';', 1)[0]?.trim().toLowerCase();
-  if (type !== 'application/json') {
+  //#region step 6: Take JSON and nothing else
+  const mediaType = req.headers['content-type']?.split(';', 1)[0]?.trim().toLowerCase();
+  if (mediaType !== 'application/json') {
     throw new HttpError(415, 'Content-Type must be application/json');
   }
+  //#endregion
   const body = await readBody(req);
-  if (body.length === 0) throw new HttpError(400, 'Body is empty');
   return parseJSON(body.toString('utf8'));
 }
 
-/** Collects the bytes of a body. Past the limit they are read and thrown away. */
+/** Collects the bytes of a body. What comes after the limit is read and thrown away. */
 function readBody(req: IncomingMessage): Promise<Buffer> {
   return new Promise((resolve, reject) => {
+    //#region step 3: Join the bytes, then decode
+    //: reject(new HttpError(501, 'TODO(step 3): Join the bytes, then decode'));
     const chunks: Buffer[] = [];
     let size = 0;
     req.on('data', (chunk: Buffer) => {
+    //#endregion
+    //#region step 7: Stop at the limit
       size += chunk.length;
-      if (size <= BODY_LIMIT) chunks.push(chunk);
-      else reject(new HttpError(413, `Body is longer than ${BODY_LIMIT} bytes`));
+      if (size > BODY_LIMIT) {
+        return reject(new HttpError(413, `Body is longer than ${BODY_LIMIT} bytes`));
+      }
+    //#endregion
+    //#region step 3
+      chunks.push(chunk);
     });
     finished(req, (error) => {
-      if (error) reject(new HttpError(400, 'Body did not arrive whole'));
-      else resolve(Buffer.concat(chunks));
+    //#endregion
+    //#region step 5: Notice who hangs up
+      if (error) return reject(new HttpError(400, 'Body did not arrive whole'));
+    //#endregion
+    //#region step 3
+      resolve(Buffer.concat(chunks));
     });
+    //#endregion
   });
 }
 
-/** JSON.parse, with errors for the client, and without keys that change what an object inherits. */
+/** JSON.parse, with the client's mistakes as status 400. */
 function parseJSON(text: string): unknown {
+  //#region step 4: Call bad input by its name
+  //: return JSON.parse(text);
+  if (text === '') throw new HttpError(400, 'Body is empty');
   try {
     return JSON.parse(text, (key, value: unknown) => {
-      if (key === '__proto__') throw new SyntaxError('__proto__ is not allowed as a key');
+      if (key === '__proto__') throw new SyntaxError('__proto__ is no key for data');
       return value;
     });
   } catch {
     throw new HttpError(400, 'Body is not valid JSON');
   }
+  //#endregion
 }
