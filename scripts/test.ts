@@ -6,7 +6,7 @@ import { join, relative } from 'node:path';
 import { parseArgs } from 'node:util';
 import { projectRoot } from './kernel/course.ts';
 import { UsageError } from './kernel/failure.ts';
-import { stripsTypes } from './kernel/program.ts';
+import { loaderWords } from './kernel/program.ts';
 import { exitWith } from './show/exit.ts';
 
 const usage = `npm test                 every test
@@ -32,7 +32,7 @@ await exitWith(async () => {
   }
   const files = testFiles();
   if (files.length === 0) throw new UsageError(`No test file holds ${positionals.join(' or ')} in its path.`);
-  const words = ['--disable-warning=ExperimentalWarning', ...(stripsTypes ? [] : ['--import', 'tsx'])];
+  const words = ['--disable-warning=ExperimentalWarning', ...loaderWords];
   const concurrency = `--test-concurrency=${Math.max(2, availableParallelism())}`;
   const child = spawn(process.execPath, [...words, '--test', concurrency, ...files], { stdio: 'inherit' });
   return new Promise<number>((resolve) => {

@@ -46,7 +46,7 @@ async function refuses(t: Trial, value: string): Promise<void> {
     if (!program.exit) await program.when(() => program.exit !== null, 200);
     const said = `${program.stdout}${program.stderr}`.trim();
     const actual = program.exit
-      ? `exit code ${program.exit.code}; standard error: ${brief(program.stderr.trim(), 300) || '(nothing)'}`
+      ? `exit code ${program.exit.code}; standard error: ${brief(t.complaint(program), 300) || '(nothing)'}`
       : `it runs on${said ? `, and printed: ${brief(said, 200)}` : ''}`;
     const expected = 'one sentence with the word PORT on standard error, and exit code 1';
     if (!program.exit) {

@@ -76,10 +76,10 @@ export class Connection {
   async write(bytes: string | Uint8Array): Promise<void> {
     const data = typeof bytes === 'string' ? Buffer.from(bytes) : Buffer.from(bytes);
     this.#sent.push(data);
-    this.#times.sent ??= this.#now();
     await new Promise<void>((resolve) => {
       const done = (): void => {
         this.#socket.off('close', done);
+        this.#times.sent ??= this.#now();
         resolve();
       };
       this.#socket.once('close', done);

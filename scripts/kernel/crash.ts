@@ -1,5 +1,5 @@
 /** Reads what Node printed when a program died, and finds the learner's own line in it. */
-import { fileURLToPath } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { basename, relative, sep } from 'node:path';
 
 export interface Crash {
@@ -49,10 +49,11 @@ function lastWords(stderr: string): string | undefined {
 
 /**
  * @param stderr what the program printed on its standard error
+ * @param knownRejected whether a rejected promise is known to be the cause; Node's words don't always say so
  * @param root the folder that the learner's files are in; frames outside it are not theirs
  * @returns null when the output tells of no crash
  */
-export function readCrash(stderr: string, root: string): Crash | null {
+export function readCrash(stderr: string, root: string, knownRejected = false): Crash | null {
   const words = lastWords(stderr);
   if (words === undefined) return null;
   const transform = /Transform failed[\s\S]*?\n(\S.*?):(\d+):\d+: ERROR: (.*)/.exec(words);
@@ -65,14 +66,16 @@ export function readCrash(stderr: string, root: string): Crash | null {
     const [, file = '', line, message = ''] = transform;
     return { kind: 'syntax', name: 'SyntaxError', message, ...place({ file, line: Number(line) }) };
   }
-  const rejected = /triggerUncaughtException|reason:|unhandled(?: promise)? rejection/i.test(words);
+  const rejected = knownRejected || /triggerUncaughtException|reason:|unhandled(?: promise)? rejection/i.test(words);
   // The error's own line: "TypeError: …", "TypeError [ERR_X]: …"; values that are no errors come as "Uncaught 'text'".
   const head = /^(?:Uncaught )?([A-Z]\w*(?:Error|Exception|Failure)?)(?: \[([A-Z_0-9]+)\])?: ?(.*)$/m.exec(words);
   const thrown = /Uncaught:?\s*\n?(.*)|reason "(.*?)"/.exec(words);
   const name = head?.[1] ?? 'Error';
   const code = head?.[2] ?? /code: '([A-Z_0-9]+)'/.exec(words)?.[1];
-  const message = head ? (head[3] ?? '') : (thrown?.[1] ?? thrown?.[2] ?? '').trim();
-  const found = frames(words).find(own);
+  const text = head ? (head[3] ?? '') : (thrown?.[1] ?? thrown?.[2] ?? '').trim();
+  const message = text.replace(/\] \{$/, '').replaceAll(`${root}${sep}`, '').replaceAll(`${pathToFileURL(root).href}/`, '');
+  const importer = /imported from (\/.*|[A-Za-z]:\\.*)$/m.exec(words)?.[1];
+  const found = frames(words).find(own) ?? (importer ? { file: importer.replace(/\] \{$/, ''), line: 0 } : undefined);
   const source = sourceLine(words, found);
   if (name === 'SyntaxError' && !/\bat .*JSON\.parse|is not valid JSON|in JSON at|Unterminated string in JSON/.test(words)) {
     return { kind: /does not provide an export|requested module/.test(message) ? 'import' : 'syntax', name, code, message, ...place(found), source };

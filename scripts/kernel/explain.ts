@@ -1,4 +1,5 @@
 /** Finds out why a request got no whole response: what the program was doing, or how it died. */
+import { Connection } from './connection.ts';
 import { readCrash, type Crash } from './crash.ts';
 import { bounds, type Program } from './program.ts';
 import { brief, type Exchange, type Outcome } from './exchange.ts';
@@ -36,6 +37,7 @@ export async function explain(exchange: Exchange, program: Program, scene: Scene
     case 'no-answer':
     case 'response-never-ended': {
       const blocked = await isBlocked(program, exchange);
+      if ((program.memory() ?? 0) > bounds.muchMemory) program.broke ??= 'memory';
       if (program.broke) return { kind: `too-much-${program.broke}`, failure: { ...boundBroken(program), exchange } };
       if (blocked) {
         return {
@@ -84,16 +86,7 @@ export async function explain(exchange: Exchange, program: Program, scene: Scene
         },
       };
     case 'refused':
-      return {
-        kind: outcome,
-        failure: {
-          diagnosis: 'stopped-listening',
-          message: `The connection for ${request} was refused: the program still runs, but it no longer listens on its port. Look for a server.close() that comes too early.`,
-          expected: 'a server that listens',
-          actual: 'connection refused',
-          exchange,
-        },
-      };
+      return { kind: outcome, failure: stoppedListening(request, exchange) };
     case 'not-http':
       return {
         kind: outcome,
@@ -106,6 +99,7 @@ export async function explain(exchange: Exchange, program: Program, scene: Scene
         },
       };
     default:
+      if (await isRefused(program.port)) return { kind: 'refused', failure: stoppedListening(request, exchange) };
       return {
         kind: outcome,
         failure: {
@@ -119,6 +113,23 @@ export async function explain(exchange: Exchange, program: Program, scene: Scene
           exchange,
         },
       };
+  }
+}
+
+const stoppedListening = (request: string, exchange: Exchange): Failure => ({
+  diagnosis: 'stopped-listening',
+  message: `There was nobody to answer ${request}: the program still runs, but it no longer listens on its port. Look for a server.close() that comes too early.`,
+  expected: 'a server that listens',
+  actual: exchange.outcome === 'refused' ? 'connection refused' : 'the connection was closed, and the next one refused',
+  exchange,
+});
+
+async function isRefused(port: number): Promise<boolean> {
+  const connection = new Connection(port);
+  try {
+    return !(await connection.opened());
+  } finally {
+    connection.destroy();
   }
 }
 
@@ -144,7 +155,7 @@ export function boundBroken(program: Program): Failure {
       }
     : {
         diagnosis: 'too-much-memory',
-        message: `The program took more than ${bounds.maxMemory / 1024 / 1024} MB of memory and was stopped. Look for something that grows and never shrinks, such as an array that is pushed to in a loop.`,
+        message: `The program took more and more memory, over ${bounds.muchMemory / 1024 / 1024} MB, and was stopped. Look for something that grows and never shrinks, such as an array that is pushed to in a loop.`,
       };
 }
 
@@ -161,7 +172,7 @@ export async function explainDeath(program: Program, scene: Scene, exchange?: Ex
       exchange,
     };
   }
-  const crash = readCrash(program.stderr, scene.root);
+  const crash = readCrash(program.stderr, scene.root, program.rejected);
   if (!crash) {
     const how = exit.signal ? `was ended by the signal ${exit.signal}` : `ended by itself with exit code ${exit.code}`;
     return {
@@ -182,12 +193,12 @@ export async function explainDeath(program: Program, scene: Scene, exchange?: Ex
   };
 }
 
-const at = (crash: Crash): string => (crash.file ? ` at line ${crash.line} of ${crash.file}` : '');
+const at = (crash: Crash): string => (crash.file && crash.line ? ` at line ${crash.line} of ${crash.file}` : '');
 
 /** The error in one line, with the learner's own line where it is known. */
 export function describe(crash: Crash): string {
   const code = crash.code && !crash.message.includes(crash.code) ? ` [${crash.code}]` : '';
-  const place = crash.file ? `\n${crash.file} line ${crash.line}${crash.source ? `: ${crash.source}` : ''}` : '';
+  const place = crash.file && crash.line ? `\n${crash.file} line ${crash.line}${crash.source ? `: ${crash.source}` : ''}` : '';
   return `${crash.name}${code}: ${brief(crash.message, 300)}${place}`;
 }
 

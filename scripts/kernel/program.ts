@@ -37,9 +37,11 @@ export const bounds = {
   keptOutput: 64 * 1024,
   /** More output than this ends the program. */
   maxOutput: 8 * 1024 * 1024,
+  /** A program that hangs and has more than this is said to hang for its memory, in bytes. */
+  muchMemory: 256 * 1024 * 1024,
   /** More resident memory than this ends the program, in bytes. */
-  maxMemory: 768 * 1024 * 1024,
-  heapMegabytes: 400,
+  maxMemory: 512 * 1024 * 1024,
+  heapMegabytes: 300,
 };
 
 const allowed = /^(PATH|HOME|LANG|LC_.*|TZ|TMPDIR|TEMP|TMP|SystemRoot|windir|ComSpec|PATHEXT|USERPROFILE|APPDATA|LOCALAPPDATA|WORKBOOK_BROWSER|CHROME_PATH|NODE_V8_COVERAGE)$/i;
@@ -56,15 +58,15 @@ function environment(extra: Record<string, string> = {}): Record<string, string>
 /** Whether this Node runs TypeScript as it is (22.18 and later). */
 export const stripsTypes = Boolean((process.features as { typescript?: unknown }).typescript);
 
-const loaderWords = (): string[] => (stripsTypes ? [] : ['--import', import.meta.resolve('tsx')]);
+export const loaderWords: readonly string[] = stripsTypes ? [] : ['--import', pathToFileURL(join(import.meta.dirname, 'strip-register.mjs')).href];
 
 /** The words that run a TypeScript file by itself, as a learner would. */
-export const runWords = (file: string): string[] => [process.execPath, '--disable-warning=ExperimentalWarning', ...loaderWords(), file];
+export const runWords = (file: string): string[] => [process.execPath, '--disable-warning=ExperimentalWarning', ...loaderWords, file];
 
-/** The words that run a TypeScript file under the kernel: Node's own type stripping where it has it, tsx elsewhere. */
+/** The words that run a TypeScript file under the kernel. */
 function nodeWords(options: StartOptions): string[] {
   const words = [process.execPath, `--max-old-space-size=${bounds.heapMegabytes}`, '--disable-warning=ExperimentalWarning'];
-  words.push(...loaderWords());
+  words.push(...loaderWords);
   if (options.trusted) words.push('--import', pathToFileURL(join(import.meta.dirname, 'witness.mjs')).href);
   return [...words, options.file, ...(options.args ?? [])];
 }
@@ -133,6 +135,8 @@ export class Program {
   readonly children: number[] = [];
   /** Whether its event loop ran dry: nothing kept it alive. */
   drained = false;
+  /** Whether it died of a promise that was rejected and not caught. Known of a trusted program. */
+  rejected = false;
   exit: Exit | null = null;
   /** Set when the kernel ended it for breaking a bound. */
   broke: 'output' | 'memory' | null = null;
@@ -222,7 +226,7 @@ export class Program {
   }
 
   #hear(line: string): void {
-    let message: { atGate?: true; listening?: unknown; child?: number; drained?: true; pong?: number; work?: number };
+    let message: { atGate?: true; listening?: unknown; child?: number; drained?: true; dying?: string; pong?: number; work?: number };
     try {
       message = JSON.parse(line) as typeof message;
     } catch {
@@ -230,6 +234,7 @@ export class Program {
     }
     if (message.atGate) this.#passGate();
     else if (message.drained) this.drained = true;
+    else if (message.dying) this.rejected = message.dying === 'unhandledRejection';
     else if (message.child && this.children.length < 1000) this.children.push(message.child);
     else if (message.pong) this.#pongs.get(message.pong)?.(message.work ?? 0);
     else if (typeof message.listening === 'string') this.listening.push({ path: message.listening });

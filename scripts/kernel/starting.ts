@@ -95,6 +95,8 @@ async function whyNot(program: Program, root: string): Promise<Failure> {
   const printed = brief(program.stdout || program.stderr, 200);
   const busy = program.options.trusted ? (await program.ping(300)) === undefined : (program.cpuShare(performance.now() - program.age) ?? 0) > 0.8;
   if (program.exit) return whyItEnded(program, root);
+  if ((program.memory() ?? 0) > bounds.muchMemory) program.broke ??= 'memory';
+  if (program.broke) return boundBroken(program);
   return busy
     ? {
         diagnosis: 'never-listened-busy',
@@ -142,8 +144,8 @@ function listensElsewhere(listening: Listening, port: number): Failure {
 
 function whyItEnded(program: Program, root: string): Failure {
   const { exit, stderr, stdout } = program;
-  const crash = readCrash(stderr, root);
-  const place = crash?.file ? `${crash.file} line ${crash.line}` : 'the program';
+  const crash = readCrash(stderr, root, program.rejected);
+  const place = crash?.file ? `${crash.file}${crash.line ? ` line ${crash.line}` : ''}` : 'the program';
   const actual = crash ? describe(crash) : brief(stderr.trim() || stdout.trim(), 300) || 'it printed nothing';
   if (/JavaScript heap out of memory|Reached heap limit/.test(stderr)) {
     return { diagnosis: 'too-much-memory', message: 'The program ran out of memory before it listened. Look for something outside the handler that grows without end.' };

@@ -2,7 +2,8 @@
 import { Answer } from './answer.ts';
 import { Connection, defaults, type WaitOptions } from './connection.ts';
 import type { Exchange } from './exchange.ts';
-import { explain, explainDeath, type Explanation } from './explain.ts';
+import { readCrash } from './crash.ts';
+import { describe, explain, explainDeath, type Explanation } from './explain.ts';
 import { StepFailure, type Failure } from './failure.ts';
 import type { Program } from './program.ts';
 import { random, type Random } from './random.ts';
@@ -82,6 +83,12 @@ export class Trial {
   /** Ends the program under test and starts it anew. */
   restart(): Promise<Program> {
     return this.#bench.restart();
+  }
+
+  /** What a program printed on standard error, without Node's own lines: the error with the learner's line, or the text. */
+  complaint(program: Program): string {
+    const crash = readCrash(program.stderr, this.#bench.root, program.rejected);
+    return crash ? describe(crash) : program.stderr.trim();
   }
 
   /** A whole number from `min` to `max`, both included. */

@@ -38,6 +38,7 @@ ChildProcess.prototype.spawn = function (...args) {
   return result;
 };
 
+process.on('uncaughtExceptionMonitor', (_error, origin) => tell({ dying: origin }));
 process.once('beforeExit', () => tell({ drained: true }));
 
 const line = new net.Socket({ fd: kernel, readable: true, writable: true });

@@ -1,0 +1,63 @@
+// Type stripping for Node versions that don't have it, with the library that Node itself uses, so that a program means
+// the same on all of them. What was stripped once is kept by its content: a start does not pay for it again.
+import { createHash } from 'node:crypto';
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+
+const folder = join(import.meta.dirname, '../../.workbook/strip');
+
+/** @param {string} source */
+const cacheFile = (source) => join(folder, `${createHash('sha256').update('1\n').update(source).digest('hex')}.js`);
+
+/** @param {string} file */
+function cached(file) {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * A TypeScript file as JavaScript, with every letter at its place.
+ * @param {string} path
+ * @returns {Promise<string>}
+ * @throws {SyntaxError} in Node's own words, with the file and the line
+ */
+export async function strip(path) {
+  const source = readFileSync(path, 'utf8');
+  const file = cacheFile(source);
+  const known = cached(file);
+  if (known !== undefined) return known;
+  const { transformSync } = await import('amaro');
+  let code;
+  try {
+    ({ code } = transformSync(source, { mode: 'strip-only' }));
+  } catch (error) {
+    throw asNode(String(error), path, source);
+  }
+  try {
+    mkdirSync(folder, { recursive: true });
+    const scratch = `${file}.${process.pid}.tmp`;
+    writeFileSync(scratch, code);
+    renameSync(scratch, file);
+  } catch {
+    // A folder that can't be written to costs time, nothing else.
+  }
+  return code;
+}
+
+/**
+ * @param {string} words what the stripper said
+ * @param {string} path
+ * @param {string} source
+ */
+function asNode(words, path, source) {
+  const message = /^\s*x\s+(.*)$/m.exec(words)?.[1] ?? words.split('\n')[0] ?? words;
+  const line = Number(/,-\[(\d+):/.exec(words)?.[1] ?? /^\s*(\d+) \|/m.exec(words)?.[1] ?? 1);
+  const code = /strip-only mode/.test(message) ? 'ERR_UNSUPPORTED_TYPESCRIPT_SYNTAX' : 'ERR_INVALID_TYPESCRIPT_SYNTAX';
+  const error = Object.assign(new SyntaxError(message), { code });
+  error.stack = `${pathToFileURL(path).href}:${line}\n${source.split('\n')[line - 1] ?? ''}\n\nSyntaxError [${code}]: ${message}`;
+  return error;
+}

@@ -1,0 +1,3 @@
+// Fault: exited-before-listening
+// process.exit(3) before listen.
+process.exit(3);

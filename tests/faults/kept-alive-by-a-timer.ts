@@ -1,0 +1,3 @@
+// Fault: never-listened
+// A timer keeps it alive, nothing listens.
+setInterval(() => {}, 1000);
