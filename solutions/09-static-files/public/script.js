@@ -1,0 +1,1 @@
+document.querySelector('#script').textContent = 'The script ran, so its type was right.';

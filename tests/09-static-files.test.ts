@@ -1,0 +1,940 @@
+import { execFileSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import fs from 'node:fs';
+import net from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Answer, Cause } from '../scripts/kernel/answer.ts';
+import type { Exchange } from '../scripts/kernel/exchange.ts';
+import { StepFailure } from '../scripts/kernel/failure.ts';
+import * as procfs from '../scripts/kernel/procfs.ts';
+import { suite } from '../scripts/kernel/suite.ts';
+import { requestBytes, type OutcomeCauses, type Trial } from '../scripts/kernel/trial.ts';
+
+const MB = 1024 * 1024;
+/** How much the program may grow while it sends the big file. The file is three times as large. */
+const bound = 64 * MB;
+const bigSize = 200 * MB;
+/** Downloads that are broken off, by a client that leaves at once or in the middle. */
+const broken = 200;
+
+// ---------------------------------------------------------------------------------------------
+// The folder that is served, and what lies around it.
+
+interface Tree {
+  base: string;
+  root: string;
+  /** A word that stands in every file that must not be sent. */
+  secret: string;
+  /** The targets of what this system let us make: links, and files that are not regular. */
+  links: boolean;
+  special: string[];
+  remove: () => void;
+}
+
+const trees = new Map<string, Tree>();
+process.on('exit', () => trees.forEach((tree) => tree.remove()));
+
+function plant(t: Trial): Tree {
+  const base = fs.realpathSync(fs.mkdtempSync(join(tmpdir(), 'workbook-')));
+  const root = join(base, 'site');
+  const secret = t.word() + t.word();
+  const tree: Tree = { base, root, secret, links: true, special: [], remove: () => {} };
+  const file = (name: string, content: string | Buffer = `${name} ${t.word()}\n`): void => {
+    fs.mkdirSync(join(base, name, '..'), { recursive: true });
+    fs.writeFileSync(join(base, name), content);
+  };
+  for (const name of ['secret.txt', 'site-private/secret.txt', 'site/.env', 'site/.git/config', 'site/docs/.draft.html']) {
+    file(name, `${name}: ${secret}\n`);
+  }
+  for (const name of ['plain.txt', 'index.html', 'docs/index.html', 'docs/deep/note.txt', 'v1.2/notes.txt', 'empty/other.dat']) {
+    file(`site/${name}`);
+  }
+  for (const { name } of oddNames) file(`site/${name}`);
+  fs.mkdirSync(join(root, 'nested', 'index.html'), { recursive: true });
+  fs.mkdirSync(join(root, 'portal'));
+  file('site/nothing.txt', '');
+  file('site/big.bin', '');
+  fs.truncateSync(join(root, 'big.bin'), bigSize);
+  try {
+    fs.symlinkSync('../secret.txt', join(root, 'link.txt'), 'file');
+    fs.symlinkSync('../site-private', join(root, 'linked'), 'dir');
+    fs.symlinkSync('../../secret.txt', join(root, 'portal', 'index.html'), 'file');
+    fs.symlinkSync('nowhere.txt', join(root, 'dangling.txt'), 'file');
+    fs.symlinkSync('loop.txt', join(root, 'loop.txt'), 'file');
+  } catch {
+    tree.links = false; // Windows lets only some users make links.
+  }
+  try {
+    execFileSync('mkfifo', [join(root, 'pipe')], { stdio: 'ignore' });
+    tree.special.push('/pipe');
+  } catch {
+    // No FIFOs here.
+  }
+  const socket = process.platform === 'win32' ? undefined : net.createServer().on('error', () => {});
+  socket?.listen(join(root, 'socket'), () => tree.special.push('/socket')).unref();
+  tree.remove = () => {
+    socket?.close();
+    trees.delete(root);
+    fs.rmSync(base, { recursive: true, force: true, maxRetries: 3 });
+  };
+  trees.set(root, tree);
+  return tree;
+}
+
+const notUtf8: Cause = {
+  if: (a) => a.status === 404,
+  diagnosis: 'decoded-not-as-utf8',
+  message: 'A name with a space is found and this one is not. The escapes of a path are bytes of UTF-8: one letter may take several of them.',
+};
+
+/** Names that need decoding, from the plain case to the odd ones; each with what else may be wrong with it. */
+const oddNames: { name: string; target: string; cause?: Cause }[] = [
+  { name: 'my file.txt', target: '/my%20file.txt' },
+  { name: 'grüße.html', target: '/gr%C3%BC%C3%9Fe.html', cause: notUtf8 },
+  { name: '日本語.txt', target: '/%E6%97%A5%E6%9C%AC%E8%AA%9E.txt', cause: notUtf8 },
+  { name: '🎉.css', target: '/%F0%9F%8E%89.css', cause: notUtf8 },
+  { name: 'c#.txt', target: '/c%23.txt' },
+  {
+    name: '100%.txt',
+    target: '/100%25.txt',
+    cause: {
+      if: (a) => a.status === 400 || a.status >= 500,
+      diagnosis: 'decoded-twice',
+      message: 'The file is called 100%.txt and was asked for as 100%25.txt. Decoded once, that is its name; decode it once and no more.',
+    },
+  },
+  {
+    name: 'a+b.txt',
+    target: '/a+b.txt',
+    cause: {
+      if: (a) => a.status === 404,
+      diagnosis: 'plus-decoded',
+      message: 'In a path a + is a +. Only in the query string of a form does it stand for a space.',
+    },
+  },
+  ...(process.platform === 'win32'
+    ? []
+    : [
+        {
+          name: 'what?.txt',
+          target: '/what%3F.txt',
+          cause: {
+            if: (a: Answer) => a.status >= 400,
+            diagnosis: 'decoded-before-query',
+            message: 'The file is called what?.txt and was asked for as what%3F.txt. That ? belongs to the name: cut the query string off first, then decode.',
+          },
+        },
+      ]),
+];
+
+/** The folder of this run. The program under test is started anew on it, unless it serves it already. */
+async function served(t: Trial): Promise<Tree> {
+  let tree: Tree | undefined;
+  for (let tries = 0; tries < 3; tries++) {
+    const serving = trees.get(t.program.options.env?.['STATIC_ROOT'] ?? '');
+    if (serving) return serving;
+    tree ??= plant(t);
+    t.program.options.env = { ...t.program.options.env, STATIC_ROOT: tree.root };
+    await t.restart();
+  }
+  throw new Error('the program could not be started on the folder of this run');
+}
+
+// ---------------------------------------------------------------------------------------------
+// Questions that several steps ask.
+
+type Failing = Omit<Cause, 'if'>;
+
+/** The step that a stub's answer names, or 0. */
+const todo = (answer: Answer): number => (answer.status === 501 ? Number(/TODO\(step (\d+)\)/.exec(answer.text)?.[1] ?? 0) : 0);
+
+/**
+ * Runs the checks side by side. Where one fails, or the program dies, they run again one by one, each with the canary
+ * after it, so that the request that did it is named.
+ */
+async function each(t: Trial, checks: (() => Promise<unknown>)[]): Promise<void> {
+  const results = await Promise.allSettled(checks.map((check) => check()));
+  const died = await t.settle().then(() => false, () => true);
+  const first = results.find((result) => result.status === 'rejected');
+  if (!first && !died) return;
+  if (died) await t.restart();
+  for (const check of checks) {
+    await check();
+    await t.settle();
+  }
+  if (!first) return;
+  // One by one they are all right.
+  const outcome = first.reason instanceof StepFailure ? first.reason.failure.exchange?.outcome : undefined;
+  if (outcome === 'answered' || outcome === 'connection-closed') {
+    t.fail({
+      diagnosis: 'requests-mixed-up',
+      message: 'Asked one by one, every answer was right; asked side by side with others, this one was not. What belongs to one request must live inside the handler, not in a variable outside.',
+      exchange: first.reason.failure.exchange,
+    });
+  }
+  throw first.reason;
+}
+
+/** The request was let on to the file: answered with it, or with what a later step's stub says. */
+function letOn(answer: Answer, step: number, causes: Cause[] = []): void {
+  if (answer.status === 200 || todo(answer) > step) return;
+  answer.expectStatus(200, causes);
+}
+
+/** The request was turned down, with one of the statuses; the first is what the lesson asks for. */
+function turnedDown(answer: Answer, tree: Tree, step: number, statuses: number[], causes: Cause[] = []): void {
+  answer.expect(!answer.text.includes(tree.base), {
+    diagnosis: 'path-disclosed',
+    message: 'The answer tells where the files lie on your machine. Such a path often comes with the message of an error; say something of your own to the client.',
+    expected: 'a text without paths of the machine',
+    actual: answer.text,
+  });
+  if (statuses.includes(answer.status)) return;
+  if (todo(answer) > step) {
+    const { method, target } = answer.exchange;
+    answer.fail({
+      diagnosis: 'let-through',
+      message: `${method} ${target} went on to step ${todo(answer)}. This step must answer it.`,
+      expected: `status ${statuses[0]}`,
+      actual: `501 Not Implemented: TODO(step ${todo(answer)})`,
+      exchange: undefined, // What the later step's stub answers is not the point.
+    });
+  }
+  answer.expectStatus(statuses[0] ?? 404, causes);
+}
+
+/** A redirect from a folder to its own address, with the slash at the end, is as right as the folder itself. */
+const addsTheSlash = (answer: Answer): boolean =>
+  answer.status >= 300 && answer.status < 400 && (answer.header('Location') ?? '').endsWith(`${answer.exchange.target}/`);
+
+const promisedTooEarly: OutcomeCauses = {
+  'connection-closed': {
+    diagnosis: 'promised-too-early',
+    message: 'The connection was closed without a response. Was status 200 set before it was known that a file can be sent? Once writeHead has run, no 404 can follow.',
+  },
+};
+
+// ---------------------------------------------------------------------------------------------
+// Step 2
+
+const malformed = ['/%zz', '/%', '/docs/%e0%a4%a', '/plain.txt%2'];
+/** Whole escapes that stand for no text: refused in one way or another. */
+const unreadable = ['/%ff', '/docs/%c0%ae%c0%ae/x'];
+const withNul = ['/%00', '/plain.txt%00', '/plain.txt%00.png'];
+
+const decodeThrew: Failing = {
+  diagnosis: 'decode-threw',
+  message: 'decodeURIComponent throws on this target, and nothing but the last resort caught it. What the client typed wrong is the client\'s fault: 400.',
+};
+
+// ---------------------------------------------------------------------------------------------
+// Step 3
+
+interface WayOut extends Failing {
+  targets: string[];
+}
+
+const waysOut = (tree: Tree): WayOut[] => [
+  {
+    targets: ['/../secret.txt', '/docs/../../secret.txt', '/docs/deep/../../../secret.txt'],
+    diagnosis: 'climbed-out',
+    message: 'A file above the root was sent. path.join tidies a path, it does not fence it in: with enough ".." it leads anywhere.',
+  },
+  {
+    targets: ['/%2e%2e/secret.txt', '/.%2E/secret.txt', '/..%2fsecret.txt', '/%2e%2e%2fsecret.txt', '/docs%2f..%2f..%2Fsecret.txt'],
+    diagnosis: 'decoded-after-check',
+    message: 'A file above the root was sent, because the ".." came encoded. A path is safe only if the check sees the same text that the file system will see: decode first, then check.',
+  },
+  {
+    targets: ['/%252e%252e%252fsecret.txt', '/..%252fsecret.txt'],
+    diagnosis: 'decoded-twice',
+    message: 'A file above the root was sent: %252e was decoded to %2e, and that to a dot. Decode once and no more.',
+  },
+  {
+    targets: ['/..%2fsite-private%2fsecret.txt', '/../site-private/secret.txt', '/%2e%2e%2fsite-private/secret.txt'],
+    diagnosis: 'sibling-served',
+    message: 'A file of the folder "site-private" was sent, which lies beside the root "site". Its path begins with the same letters: a check with startsWith needs the separator at the end of the root.',
+  },
+  {
+    targets: [`/${tree.base}/secret.txt`, `${tree.base.startsWith('/') ? '' : '/'}${tree.base}/secret.txt`, `/${encodeURIComponent(`${tree.base}/secret.txt`)}`],
+    diagnosis: 'absolute-path-served',
+    message: 'The target held an absolute path, and that file was sent. path.resolve forgets the root when what follows it is absolute.',
+  },
+  {
+    targets: ['/....//secret.txt', '/....%2f%2fsecret.txt', '/..././secret.txt', '/.%00./secret.txt'],
+    diagnosis: 'dots-stripped',
+    message: 'A file above the root was sent. When ".." or other characters are cut out of a path, what is left can form a new ".."; refuse such a path instead of mending it.',
+  },
+  {
+    targets: ['/..%5csecret.txt', '/..\\secret.txt', '/docs%5c..%5c..%5csecret.txt'],
+    diagnosis: 'backslash-served',
+    message: 'A file above the root was sent: the target held backslashes, which separate folders on Windows.',
+  },
+];
+
+const hidden = ['/.env', '/.git/config', '/docs/.draft.html', '/%2eenv', '/docs%2f.draft.html'];
+
+async function staysInside(t: Trial, tree: Tree, target: string, leak: Failing): Promise<void> {
+  const answer = await t.get(target, {
+    causes: { crashed: { diagnosis: 'path-crashed', message: `GET ${target} stopped the whole server. Whatever a client asks for, it gets an answer.` } },
+  });
+  answer.expect(!answer.text.includes(tree.secret), { ...leak, expected: 'status 404', actual: `status ${answer.status}, and the file's content` });
+  turnedDown(answer, tree, 3, [404, 403, 400], [
+    {
+      if: (a) => a.status === 200,
+      diagnosis: 'unknown-answered-200',
+      message: 'Status 200 says that this is the file that was asked for. There is no such file inside the root: 404.',
+    },
+    { if: (a) => a.status >= 500, ...brokeDown },
+  ]);
+}
+
+const brokeDown: Failing = {
+  diagnosis: 'server-error-for-client',
+  message: 'A status of 5xx says that the server is at fault. The client asked for something that it cannot have, and that is a 4xx.',
+};
+
+// ---------------------------------------------------------------------------------------------
+// Step 4
+
+const missing: Cause[] = [
+  {
+    if: (a) => a.status === 200 && a.text.includes('other.dat'),
+    diagnosis: 'directory-listed',
+    message: 'The answer lists what is in the folder. A folder without an index.html is a 404: what is in it is nobody\'s business.',
+  },
+  {
+    if: (a) => a.status === 200,
+    diagnosis: 'unknown-answered-200',
+    message: 'Status 200 says that the body is the file that was asked for. No such file exists: 404.',
+  },
+  {
+    if: (a) => a.status >= 500,
+    diagnosis: 'missing-is-500',
+    message: 'That there is no such file is no failure of the server. Look at the code of the error: ENOENT is not the only one that means "not there" (ENOTDIR, ELOOP, ENAMETOOLONG), and a folder or a socket is not a file that can be sent.',
+  },
+];
+
+const notRegular: OutcomeCauses = {
+  'no-answer': {
+    diagnosis: 'not-a-regular-file',
+    message: 'There was no answer: /pipe is a FIFO, and opening it waits for somebody who writes. Four such requests, and every file request after them hangs too. Look at what stat says before you open a file.',
+  },
+  crashed: {
+    diagnosis: 'not-a-regular-file',
+    message: 'The server opened something that is not a file (a FIFO or a socket), and the error stopped it. Look at what stat says before you open a file.',
+  },
+  'connection-closed': {
+    diagnosis: 'not-a-regular-file',
+    message: 'The connection was closed without a response: what was asked for is not a file (it is a FIFO or a socket). Look at what stat says before you open it.',
+  },
+  'response-never-ended': {
+    diagnosis: 'not-a-regular-file',
+    message: 'The response began and never ended: /pipe is a FIFO, and reading it waits for somebody who writes. Look at what stat says before you open a file.',
+  },
+};
+
+const linksOut: { target: string; failing: Failing }[] = [
+  {
+    target: '/link.txt',
+    failing: {
+      diagnosis: 'link-followed-out',
+      message: 'link.txt is a symbolic link to a file above the root, and that file was sent. stat and open follow links: ask realpath where the file really lies.',
+    },
+  },
+  {
+    target: '/linked/secret.txt',
+    failing: {
+      diagnosis: 'link-followed-out',
+      message: 'linked is a symbolic link to the folder "site-private" beside the root "site", and a file there was sent. Ask realpath where the file really lies, and compare with the root and the separator after it: both names begin with "site".',
+    },
+  },
+  {
+    target: '/portal/',
+    failing: {
+      diagnosis: 'index-link-followed-out',
+      message: 'The index.html of this folder is a symbolic link to a file above the root, and that file was sent. Check the path that you will open in the end, with index.html, not the one before it.',
+    },
+  },
+];
+
+// ---------------------------------------------------------------------------------------------
+// Steps 5 and 6
+
+interface Kind {
+  extension: string;
+  type: string;
+  charset: 'required' | 'allowed';
+}
+
+const kinds: Kind[] = [
+  { extension: '.html', type: 'text/html', charset: 'required' },
+  { extension: '.css', type: 'text/css', charset: 'required' },
+  { extension: '.js', type: 'text/javascript', charset: 'required' },
+  { extension: '.txt', type: 'text/plain', charset: 'required' },
+  { extension: '.json', type: 'application/json', charset: 'allowed' },
+  { extension: '.svg', type: 'image/svg+xml', charset: 'allowed' },
+  { extension: '.png', type: 'image/png', charset: 'allowed' },
+  { extension: '.jpg', type: 'image/jpeg', charset: 'allowed' },
+  { extension: '.ico', type: 'image/x-icon', charset: 'allowed' },
+];
+const unknown: Kind = { extension: '', type: 'application/octet-stream', charset: 'allowed' };
+
+/** The Content-Type, with the charset where the lesson asks for it, however it is spelt. */
+function rightType(answer: Answer, kind: Kind): void {
+  const split = (value: string): { type: string; charset: string | undefined } => {
+    const [type = '', ...parameters] = value.toLowerCase().split(';').map((part) => part.trim());
+    return { type, charset: parameters.find((part) => part.startsWith('charset='))?.slice(8).replaceAll('"', '') };
+  };
+  const alias = kind.type === 'image/x-icon' ? ['image/vnd.microsoft.icon'] : [];
+  const right = (value: string): boolean => {
+    const { type, charset } = split(value);
+    return [kind.type, ...alias].includes(type) && (charset === 'utf-8' || (charset === undefined && kind.charset === 'allowed'));
+  };
+  const given = answer.header('Content-Type');
+  const target = answer.exchange.target;
+  answer.expectHeader('Content-Type', right, [
+    {
+      if: () => given === undefined,
+      diagnosis: 'no-content-type',
+      message: `The response to ${target} does not say what it is: it has no Content-Type. The browser would have to guess.`,
+    },
+    {
+      if: () => given !== undefined && split(given).type === kind.type,
+      diagnosis: 'charset-missing',
+      message: `${target} is text, and its Content-Type does not say charset=utf-8. Without it a browser may read "ü" as two other letters.`,
+    },
+    {
+      if: () => kind.extension === '.js' && /^(application\/(x-)?javascript|text\/ecmascript)$/.test(split(given ?? '').type),
+      diagnosis: 'old-javascript-type',
+      message: 'This type for JavaScript is obsolete: since RFC 9239 it is text/javascript.',
+    },
+    {
+      if: () => kind === unknown,
+      diagnosis: 'unknown-type-guessed',
+      message: `The extension of ${target} is not in the table, so its type is application/octet-stream: bytes, and no promise about them. The extension is what stands after the last dot of the name.`,
+    },
+    {
+      if: () => kind !== unknown && /\.\w+\.\w+$/.test(target),
+      diagnosis: 'not-the-last-extension',
+      message: `The type of ${target} is not that of its last extension. The extension is what stands after the last dot of the name.`,
+    },
+    {
+      if: () => /[A-Z]/.test(target.slice(target.lastIndexOf('.'))),
+      diagnosis: 'extension-case',
+      message: `${target} has the wrong type, although the same extension in small letters has the right one. Extensions come in any case.`,
+    },
+  ]);
+}
+
+/** What a right program sends for this many bytes. */
+function rightLength(answer: Answer, size: number, characters = size): void {
+  answer.expectHeader('Content-Length', String(size), [
+    {
+      if: (a) => a.header('Content-Length') === undefined,
+      diagnosis: 'no-content-length',
+      message: `The response to ${answer.exchange.target} has no Content-Length. stat knows the size, so the client can be told how much will come.`,
+    },
+    {
+      if: (a) => characters !== size && a.header('Content-Length') === String(characters),
+      diagnosis: 'length-in-characters',
+      message: 'Content-Length counts the characters of the text. It must count bytes: "ü" is one character and two bytes.',
+    },
+  ]);
+}
+
+/** An answer to GET with this file, whole. */
+function rightFile(answer: Answer, content: Buffer, kind?: Kind): void {
+  const { target } = answer.exchange;
+  answer.expectStatus(200);
+  if (kind) rightType(answer, kind);
+  const replaced = Buffer.from('\ufffd');
+  const damaged = answer.body.includes(replaced) && !content.includes(replaced);
+  answer.expect(!damaged, {
+    diagnosis: 'bytes-read-as-text',
+    message: `The bytes of ${target} arrived changed: each that is not text became the replacement character. Read files as bytes: no encoding, no toString, no joining to a string.`,
+  });
+  rightLength(answer, content.length, content.toString('utf8').length);
+  if (answer.body.equals(content)) return;
+  answer.fail(
+    answer.body.length === 0
+      ? { diagnosis: 'body-empty', message: `The response to GET ${target} has no body. After the header fields the file has to follow.` }
+      : { diagnosis: 'wrong-body', message: `The body of the response to GET ${target} is not the file that was asked for, byte for byte.` },
+  );
+}
+
+/** The processes whose memory and files count. */
+const pids = (t: Trial): number[] => (t.program.options.trusted ? [t.program.pid] : t.program.processes());
+
+const memory = (processes: number[]): number => processes.reduce((sum, pid) => sum + (procfs.memory(pid) ?? 0), 0);
+
+const filesOpen = (processes: number[], tree: Tree): string[] =>
+  processes.flatMap((pid) => procfs.openFiles(pid) ?? []).filter((path) => path.startsWith(tree.base));
+
+const whole = (t: Trial, target: string): Buffer => requestBytes({ target, headers: { Connection: 'keep-alive' } }, t.program.port);
+
+async function sendsWholeFiles(t: Trial, tree: Tree): Promise<void> {
+  const write = (name: string, content: Buffer | string): { target: string; content: Buffer } => {
+    fs.writeFileSync(join(tree.root, name), content);
+    return { target: `/${encodeURIComponent(name)}`, content: Buffer.from(content as string) };
+  };
+  const word = t.word();
+  const files: [string, Buffer | string, string][] = [
+    [`${word}.txt`, `Grüße an ${t.word()} 🎉\n`, '.txt'],
+    [`${word}.png`, Buffer.from(Array.from({ length: 256 }, (_, i) => 255 - i)), '.png'],
+    [`${word} ü.html`, `<p>${t.word()}</p>`, '.html'],
+    ['nothing.txt', '', '.txt'],
+    [`${word}.dat`, randomBytes(MB + t.int(1, 5000)), ''],
+  ];
+  await each(
+    t,
+    files.map(([name, bytes, extension]) => async () => {
+      const { target, content } = write(name, bytes);
+      rightFile(await t.get(target), content, kinds.find((kind) => kind.extension === extension) ?? unknown);
+    }),
+  );
+  for (const target of ['/', '/docs/']) {
+    rightFile(await t.get(target), fs.readFileSync(join(tree.root, target, 'index.html')), kinds[0]);
+  }
+  const before = write(`${word}.css`, `/* ${word} */`);
+  rightFile(await t.get(before.target), before.content);
+  const after = write(`${word}.css`, `/* ${t.word()} and more */`);
+  const answer = await t.get(after.target);
+  answer.expect(!answer.body.equals(before.content), {
+    diagnosis: 'stale-content',
+    message: 'The file was changed between two requests, and the second answer still has the old content. Ask the file system at each request.',
+  });
+  rightFile(answer, after.content);
+}
+
+async function servesOneConnectionTwice(t: Trial, tree: Tree): Promise<void> {
+  const targets = ['/plain.txt', '/docs/deep/note.txt'];
+  const files = targets.map((target) => fs.readFileSync(join(tree.root, target)));
+  const connection = t.connect();
+  // Both requests in one packet: the second is there while the first is still looked after.
+  await connection.write(Buffer.concat(targets.map((target) => whole(t, target))));
+  for (const [index, target] of targets.entries()) {
+    if (index > 0 && connection.state !== 'open' && connection.received.length === 0) return; // Closing it is a server's right.
+    const answer = await connection.answer({ target });
+    answer.expect(answer.status !== 200 || !answer.body.equals(files[1 - index] ?? Buffer.alloc(0)), {
+      diagnosis: 'requests-mixed-up',
+      message: `${targets[0]} and ${targets[1]} were asked for on one connection, one right after the other, and the answer to ${target} is the other file. What belongs to one request must live inside the handler: not in a variable outside, not on the connection.`,
+    });
+    rightFile(answer, files[index] ?? Buffer.alloc(0));
+  }
+}
+
+/** A file that cannot be opened although stat finds it: no response is promised that cannot be kept, and nothing dies. */
+async function survivesAFailingOpen(t: Trial, tree: Tree): Promise<void> {
+  const target = '/locked.txt';
+  const path = join(tree.root, target);
+  fs.writeFileSync(path, `locked ${t.word()}\n`);
+  const connection = t.connect();
+  await connection.write(whole(t, '/plain.txt'));
+  await connection.answer({ target: '/plain.txt' });
+  await atRest(t, tree);
+  const unlock = lock(t, path);
+  if (!unlock || connection.state !== 'open') return unlock?.();
+  let exchange: Exchange;
+  try {
+    await connection.write(whole(t, target));
+    exchange = await connection.attempt({ target });
+  } finally {
+    unlock();
+  }
+  const failing = 'The file could not be opened (the system refused), and';
+  if (await t.settle().then(() => false, () => true)) {
+    t.fail({
+      diagnosis: 'stream-error-unheard',
+      message: `${failing} that stopped the whole server. A stream that fails emits 'error', and one that nobody listens to is thrown; pipe passes no errors on, pipeline does.`,
+      exchange,
+    });
+  }
+  const { outcome, message } = exchange;
+  t.check(outcome !== 'no-answer' && outcome !== 'response-never-ended', {
+    diagnosis: 'error-never-answered',
+    message: `${failing} the client still waits. An error before the header fields is a 404 or 500; after them, the connection has to be closed.`,
+    exchange,
+  });
+  const right = outcome !== 'answered' || (message && (message.status >= 400 || message.body.equals(fs.readFileSync(path))));
+  t.check(right, {
+    diagnosis: 'error-promised-as-200',
+    message: `${failing} the client got status 200 all the same. Open the file before you promise it.`,
+    exchange,
+  });
+  rightFile(await t.get('/plain.txt'), fs.readFileSync(join(tree.root, 'plain.txt')));
+}
+
+/** Waits until the program has closed what it has no more use for. */
+async function atRest(t: Trial, tree: Tree): Promise<void> {
+  let before = '';
+  await t.until(() => {
+    const open = procfs.openFiles(t.program.pid) ?? [];
+    const now = open.join('\n');
+    const same = now === before;
+    before = now;
+    return same && !open.some((path) => path.startsWith(tree.base));
+  }, 300);
+}
+
+/** Makes opening files fail for the program. Gives the way back, or undefined where it can't be done. */
+function lock(t: Trial, path: string): (() => void) | undefined {
+  if (process.platform === 'win32') return undefined;
+  if (process.getuid?.() !== 0) {
+    fs.chmodSync(path, 0o000);
+    return () => fs.chmodSync(path, 0o644);
+  }
+  // The superuser opens everything, but not more files than the system lets one process have.
+  if (process.platform !== 'linux' || !t.program.options.trusted) return undefined;
+  const { pid } = t.program;
+  try {
+    const [, soft = '', hard = ''] = /^Max open files\s+(\d+)\s+(\d+)/m.exec(fs.readFileSync(`/proc/${pid}/limits`, 'latin1')) ?? [];
+    if (!soft || !hard) return undefined;
+    const limit = (count: string): void => void execFileSync('prlimit', ['--pid', String(pid), `--nofile=${count}:${hard}`], { stdio: 'ignore' });
+    const used = new Set(fs.readdirSync(`/proc/${pid}/fd`).map(Number));
+    let free = 0;
+    while (used.has(free)) free++;
+    limit(String(free));
+    return () => limit(soft);
+  } catch {
+    return undefined;
+  }
+}
+
+/** A client that reads slowly must not make the program read the whole file into memory. */
+async function staysSmall(t: Trial, tree: Tree): Promise<void> {
+  const processes = pids(t);
+  const before = memory(processes);
+  const tooMuch = (): boolean => before > 0 && memory(processes) > before + bound;
+  const connection = t.connect();
+  await connection.write(whole(t, '/big.bin'));
+  const headCame = (): boolean => connection.received.includes('\r\n\r\n');
+  await t.until(() => headCame() || tooMuch() || connection.state !== 'open', 3000);
+  connection.pause();
+  if (!headCame() && !tooMuch()) await connection.answer({ target: '/big.bin' }); // Fails, and says why.
+  const text = connection.received.subarray(0, 2048).toString('latin1');
+  t.check(tooMuch() || (/^HTTP\/1\.1 200 /.test(text) && new RegExp(`\r\ncontent-length: *${bigSize}\r\n`, 'i').test(text)), {
+    diagnosis: 'big-file-refused',
+    message: `GET /big.bin was not answered with status 200 and a Content-Length of ${bigSize}. The file has ${bigSize / MB} MB, and no size is too big for a stream.`,
+    actual: text.slice(0, text.indexOf('\r\n\r\n')),
+  });
+  // The client has stopped reading. Wait until the program has nothing left to do for it, or has grown no more for a while.
+  let idle = 0;
+  let high = before;
+  let grewAt = performance.now();
+  await t.until(async () => {
+    idle = (await t.program.ping(500)) === 0 ? idle + 1 : 0;
+    if (memory(processes) > high + MB / 4) {
+      high = memory(processes);
+      grewAt = performance.now();
+    }
+    return tooMuch() || idle >= 3 || performance.now() - grewAt > 250;
+  }, 8000);
+  const grown = Math.round((memory(processes) - before) / MB);
+  t.check(!tooMuch(), {
+    diagnosis: 'file-in-memory',
+    message: `A client asked for a file of ${bigSize / MB} MB and stopped reading, and the program grew by ${grown} MB. Either the whole file is read first, or what the client has not taken piles up: pipeline reads on only when there is room.`,
+    expected: `less than ${bound / MB} MB more`,
+    actual: `${grown} MB more`,
+  });
+  const [small] = await Promise.all([t.get('/plain.txt'), connection.until((received) => received.length > 0)]);
+  rightFile(small, fs.readFileSync(join(tree.root, 'plain.txt')));
+  const rest = process.env['WORKBOOK_WHOLE'] ? bigSize - connection.received.length : 8 * MB;
+  connection.resume();
+  const came = await connection.skip(rest);
+  t.check(came >= rest - 2048, {
+    diagnosis: 'stalled-for-good',
+    message: `The client paused and then read on, but after ${Math.round(came / MB)} MB no more of the file came. When a write returns false, wait for 'drain' and go on; pipeline does that.`,
+  });
+  t.check(!tooMuch(), {
+    diagnosis: 'file-in-memory',
+    message: `While it sent a file of ${bigSize / MB} MB the program grew by more than ${bound / MB} MB. Something keeps what was sent.`,
+  });
+  connection.reset();
+}
+
+/** Clients that leave at once, while the file is still looked for, and clients that leave in the middle. */
+async function outlivesItsClients(t: Trial, tree: Tree): Promise<void> {
+  const processes = pids(t);
+  const leave = async (inTheMiddle: boolean): Promise<void> => {
+    const connection = t.connect();
+    await connection.write(whole(t, '/big.bin'));
+    if (inTheMiddle) await connection.until((received) => received.length > 0);
+    connection.reset();
+  };
+  const wave = broken / 4;
+  for (const inTheMiddle of [false, true, false, false]) {
+    await Promise.all(Array.from({ length: wave }, () => leave(inTheMiddle)));
+    if (await t.settle().then(() => false, () => true)) {
+      t.fail({
+        diagnosis: 'client-left-crash',
+        message: inTheMiddle
+          ? 'Clients left in the middle of a download, and that stopped the whole server. An error of the stream or of the response is not caught.'
+          : 'Clients left right after their request, and that stopped the whole server. Since Node 23 pipeline throws when the response is already closed: after every await ask whether the client is still there.',
+        actual: /Error.*/.exec(t.program.stderr)?.[0] ?? `exit code ${t.program.exit?.code}`,
+        exchange: undefined,
+      });
+    }
+  }
+  const closed = await t.until(() => filesOpen(processes, tree).length === 0, 1500);
+  const left = filesOpen(processes, tree).length;
+  t.check(closed, {
+    diagnosis: 'files-left-open',
+    message: `${broken} downloads were broken off, and the program still has ${left} of their files open. A process may have only so many: soon no connection is accepted. pipe leaves the file open when the client goes; pipeline closes it, if the response was still open when it began.`,
+    expected: 'no open file',
+    actual: `${left} open files`,
+    exchange: undefined,
+  });
+  rightFile(await t.get('/plain.txt'), fs.readFileSync(join(tree.root, 'plain.txt')));
+}
+
+// ---------------------------------------------------------------------------------------------
+
+export default suite('09-static-files', {
+  async 'Let only GET and HEAD in'(t) {
+    const tree = await served(t);
+    await each(
+      t,
+      ['POST', 'PUT', 'PATCH', 'DELETE'].map((method) => async () => {
+        const answer = await t.send({ method, target: '/plain.txt', ...(method !== 'DELETE' && { body: 'x=1' }) });
+        turnedDown(answer, tree, 1, [405], [
+          {
+            if: (a) => a.status === 200,
+            diagnosis: 'method-ignored',
+            message: `${method} got the file as if it were a GET. A method that this handler does not know gets 405.`,
+          },
+        ]);
+        const allowed = (answer.header('Allow') ?? '').split(',').map((word) => word.trim());
+        answer.expectHeader('Allow', () => ['GET', 'HEAD'].every((name) => allowed.includes(name)) && !allowed.includes(method), [
+          {
+            if: (a) => a.header('Allow') === undefined,
+            diagnosis: 'allow-missing',
+            message: '405 without Allow. A client that is told "not this method" has to be told which ones it may use (RFC 9110, 15.5.6).',
+          },
+          { if: () => true, diagnosis: 'allow-wrong', message: 'Allow does not list the methods that this handler takes: GET, HEAD.' },
+        ]);
+      }),
+    );
+    for (const method of ['GET', 'HEAD']) {
+      const answer = await t.send({ method, target: '/plain.txt' });
+      answer.expect(answer.status !== 405, {
+        diagnosis: method === 'HEAD' ? 'head-refused' : 'get-refused',
+        message: `${method} got 405, but ${method} is one of the two methods that are let in.`,
+        expected: 'any other status',
+        actual: 'status 405',
+      });
+      if (todo(answer) === 1) answer.expectStatus(200);
+    }
+  },
+
+  async 'Read the name in the target'(t) {
+    const tree = await served(t);
+    await each(t, [
+      ...oddNames.map(({ target, cause }) => async () => {
+        letOn(await t.get(target), 2, [
+          ...(cause ? [cause] : []),
+          {
+            if: (a) => a.status === 404,
+            diagnosis: 'not-decoded',
+            message: `The file is there, under the name ${JSON.stringify(decodeURIComponent(target.slice(1)))}. In the request target that is ${target}: the path has to be decoded before it names a file.`,
+          },
+        ]);
+      }),
+      ...['/plain.txt?v=2', '/plain.txt?', '/plain.txt?a=%zz&b=%', '/plain.txt?next=/x?y=.z'].map((target) => async () => {
+        letOn(await t.get(target), 2, [
+          {
+            if: (a) => a.status === 400,
+            diagnosis: 'query-decoded',
+            message: 'The query string decided about the file. It is no part of the name: cut it off first, whatever it holds, and decode the rest.',
+          },
+          {
+            if: (a) => a.status === 404 || a.status === 403,
+            diagnosis: 'query-in-name',
+            message: 'The same target without its query string names a file. The query string is no part of the name: cut it off.',
+          },
+        ]);
+      }),
+      ...malformed.map((target) => async () => {
+        const answer = await t.get(target, {
+          causes: { crashed: { diagnosis: 'decode-crashed', message: `GET ${target} stopped the whole server: decodeURIComponent throws on a malformed escape, and nothing caught it.` } },
+        });
+        turnedDown(answer, tree, 2, [400], [
+          { if: (a) => a.status >= 500, ...decodeThrew },
+          {
+            if: (a) => a.status === 404 || a.status === 403,
+            diagnosis: 'malformed-not-400',
+            message: `"${target}" holds a malformed escape, so it is no name at all. That is a bad request, 400, and not a file that is missing.`,
+          },
+        ]);
+      }),
+      ...unreadable.map((target) => async () => {
+        const answer = await t.get(target, {
+          causes: { crashed: { diagnosis: 'target-crashed', message: `GET ${target} stopped the whole server. No request target may do that: what cannot be read is answered with 400.` } },
+        });
+        turnedDown(answer, tree, 2, [400, 403, 404], [
+          { if: (a) => a.status >= 500, ...decodeThrew },
+        ]);
+      }),
+      ...withNul.map((target) => async () => {
+        const answer = await t.get(target, {
+          causes: { crashed: { diagnosis: 'nul-crashed', message: `GET ${target} stopped the whole server: the functions of fs throw when a path holds a NUL. No file's name has one; refuse it before fs sees it.` } },
+        });
+        turnedDown(answer, tree, 2, [400, 403, 404], [
+          {
+            if: (a) => a.status >= 500,
+            diagnosis: 'nul-is-500',
+            message: `The name in ${target} holds a NUL, and fs refuses such a path with an error, which became a 5xx. The client is at fault: 400.`,
+          },
+          {
+            if: (a) => a.status === 200,
+            diagnosis: 'nul-cut',
+            message: `${target} holds a NUL, which no file's name has, and was answered with a file. Refuse it; don't mend it.`,
+          },
+        ]);
+      }),
+      ...['//', `//${t.word()}:99999/x`, '*', 'http://[', 'http://localhost/plain.txt'].map((target) => async () => {
+        const answer = await t.get(target, {
+          causes: { crashed: { diagnosis: 'target-crashed', message: `GET ${target} stopped the whole server. No request target may do that: what cannot be read is answered with 400.` } },
+        });
+        answer.expect(answer.status < 500 || todo(answer) > 2, {
+          diagnosis: 'target-threw',
+          message: `GET ${target} was answered with a 5xx. new URL() takes what follows "//" for the name of another host, and throws when that is nonsense.`,
+          expected: 'a status below 500',
+          actual: `status ${answer.status}`,
+        });
+      }),
+    ]);
+  },
+
+  async 'Keep the name inside the root'(t) {
+    const tree = await served(t);
+    await each(t, [
+      ...waysOut(tree).flatMap(({ targets, ...leak }) => targets.map((target) => () => staysInside(t, tree, target, leak))),
+      ...hidden.map((target) => () =>
+        staysInside(t, tree, target, {
+          diagnosis: 'dot-file-served',
+          message: `${target} was sent. Names that begin with a dot are where settings, passwords and .git live: no part of a path may begin with one.`,
+        }),
+      ),
+      ...['/plain.txt', '/docs/deep/note.txt', '/v1.2/notes.txt'].map((target) => async () => {
+        letOn(await t.get(target), 3, [
+          {
+            if: (a) => a.status >= 400 && a.status < 500,
+            diagnosis: 'refuses-too-much',
+            message: `${target} is an ordinary file inside the root, and it was refused. Only a part that begins with a dot is hidden; a dot inside a name is not.`,
+          },
+        ]);
+      }),
+    ]);
+  },
+
+  async 'Find a regular file'(t) {
+    const tree = await served(t);
+    const word = t.word();
+    const gone = [`/${word}.html`, `/${word}/${word}`, `/docs/${word}/`, '/plain.txt/more', '/empty/', '/empty', '/nested/', `/${word.repeat(50)}`];
+    await each(t, [
+      ...tree.special.map((target) => async () => {
+        turnedDown(await t.get(target, { causes: notRegular }), tree, 4, [404, 403], [
+          {
+            if: (a) => a.status === 200,
+            diagnosis: 'not-a-regular-file',
+            message: `${target} is not a file but a FIFO or a socket, and it was answered with status 200. Only regular files are served: look at what stat says.`,
+          },
+          ...missing,
+        ]);
+      }),
+      ...gone.map((target) => async () => {
+        const answer = await t.get(target, { causes: promisedTooEarly });
+        if (!addsTheSlash(answer)) turnedDown(answer, tree, 4, [404], missing);
+      }),
+      ...(tree.links ? linksOut : []).map(({ target, failing }) => async () => {
+        const answer = await t.get(target, { causes: promisedTooEarly });
+        answer.expect(!answer.text.includes(tree.secret), { ...failing, expected: 'status 404', actual: `status ${answer.status}, and the content of a file outside the root` });
+        turnedDown(answer, tree, 4, [404, 403], missing);
+      }),
+      ...(tree.links ? ['/dangling.txt', '/loop.txt'] : []).map((target) => async () => {
+        turnedDown(await t.get(target, { causes: promisedTooEarly }), tree, 4, [404, 403], missing);
+      }),
+      ...['/', '/docs/', '/docs', '/docs/deep/note.txt'].map((target) => async () => {
+        const answer = await t.get(target, { causes: promisedTooEarly });
+        if (addsTheSlash(answer)) return;
+        letOn(answer, 4, [
+          {
+            if: (a) => a.status === 404 && !target.endsWith('.txt'),
+            diagnosis: 'no-index',
+            message: `${target} is a folder with an index.html, and that is what a client gets who asks for the folder.`,
+          },
+          {
+            if: (a) => a.status >= 500,
+            diagnosis: 'folder-is-500',
+            message: `${target} is a folder, and the server failed on it. A folder can't be read like a file (EISDIR): take its index.html.`,
+          },
+        ]);
+      }),
+    ]);
+  },
+
+  async 'Describe the file before sending'(t) {
+    const tree = await served(t);
+    const word = t.word();
+    letOn(await t.get('/plain.txt', { causes: promisedTooEarly }), 5);
+    const pages: { name: string; kind: Kind }[] = [
+      ...kinds.map((kind) => ({ name: `${word}${kind.extension}`, kind })),
+      ...kinds.map((kind) => ({ name: `${word}-up${kind.extension.toUpperCase()}`, kind })),
+      { name: `${word}.min.js`, kind: kinds[2] ?? unknown },
+      { name: `${word}.html.txt`, kind: kinds[3] ?? unknown },
+      { name: word, kind: unknown },
+      { name: `${word}.${word}`, kind: unknown },
+      { name: `${word}.html.bak`, kind: unknown },
+      { name: `${word}.constructor`, kind: unknown },
+    ];
+    await each(t, [
+      ...pages.map(({ name, kind }) => async () => {
+        const content = `ü ${name}\n`;
+        fs.writeFileSync(join(tree.root, name), content);
+        const answer = await t.head(`/${name}`);
+        answer.expectStatus(200);
+        rightType(answer, kind);
+        rightLength(answer, Buffer.byteLength(content), content.length);
+        answer.expectNoBody();
+      }),
+      ...oddNames.map(({ name, target, cause }) => async () => {
+        const answer = await t.head(target);
+        answer.expectStatus(200, cause ? [cause] : []);
+        rightType(answer, kinds.find((kind) => name.endsWith(kind.extension)) ?? unknown);
+        rightLength(answer, fs.statSync(join(tree.root, name)).size);
+      }),
+      ...['/', '/docs/'].map((target) => async () => {
+        const answer = await t.head(target);
+        answer.expectStatus(200);
+        rightType(answer, kinds[0] ?? unknown);
+        rightLength(answer, fs.statSync(join(tree.root, target, 'index.html')).size);
+      }),
+      async () => {
+        const answer = await t.head('/nothing.txt');
+        answer.expectStatus(200, [
+          { if: (a) => a.status === 404, diagnosis: 'empty-file-missing', message: 'nothing.txt is a file of 0 bytes. It is there, and empty: 200 with a Content-Length of 0.' },
+        ]);
+        rightLength(answer, 0);
+      },
+      ...[`/${t.word()}.html`, '/.env', '/../secret.txt'].map((target) => async () => {
+        const answer = await t.head(target);
+        turnedDown(answer, tree, 5, [404, 403, 400], [
+          { if: (a) => a.status === 200, diagnosis: 'head-differs', message: `HEAD ${target} was answered with 200, GET is not. HEAD gets the same status as GET.` },
+        ]);
+        answer.expectNoBody();
+      }),
+    ]);
+  },
+
+  async 'Stream the file, outlive the client'(t) {
+    const tree = await served(t);
+    await sendsWholeFiles(t, tree);
+    await servesOneConnectionTwice(t, tree);
+    await survivesAFailingOpen(t, tree);
+    await staysSmall(t, tree);
+    await outlivesItsClients(t, tree);
+    await t.settle();
+  },
+});
