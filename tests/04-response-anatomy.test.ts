@@ -1,0 +1,734 @@
+import { STATUS_CODES } from 'node:http';
+import type { Answer, Cause } from '../scripts/kernel/answer.ts';
+import type { Connection } from '../scripts/kernel/connection.ts';
+import { brief } from '../scripts/kernel/exchange.ts';
+import { suite } from '../scripts/kernel/suite.ts';
+import type { OutcomeCauses, Trial } from '../scripts/kernel/trial.ts';
+
+const escaped = encodeURIComponent;
+const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
+const mediaType = (answer: Answer): string => (answer.header('Content-Type') ?? '').split(';')[0]?.trim().toLowerCase() ?? '';
+
+/** Text in UTF-8, and labelled so. */
+function expectPlainText(answer: Answer): void {
+  answer.expectHeader('Content-Type', /^text\/plain\s*;(?:.*;)?\s*charset="?utf-8"?\s*(?:;|$)/i, [
+    {
+      if: (a) => a.header('Content-Type') === undefined,
+      diagnosis: 'no-content-type',
+      message: 'The response has no Content-Type, so the client has to guess what the body is. Node never guesses one for you.',
+    },
+    {
+      if: (a) => mediaType(a) === 'text/plain',
+      diagnosis: 'no-charset',
+      message: 'The Content-Type says text/plain, but not charset=utf-8, so the client has to guess how the bytes become letters.',
+    },
+  ]);
+}
+
+/** A status that the client's request deserves; a 500 or a 200 is none. */
+function expectRefusal(answer: Answer, causes: Cause[] = []): void {
+  answer.expectStatus(400, [
+    ...causes,
+    {
+      if: (a) => a.status === 500,
+      diagnosis: 'refused-with-500',
+      message: "The status is 500, which says that the server is at fault. The mistake is the client's: answer 400.",
+    },
+  ]);
+}
+
+/** One fresh id; gives it. */
+function requestId(answer: Answer): string {
+  const ids = answer.headerAll('X-Request-Id');
+  const [id = ''] = ids;
+  answer.expect(ids.length > 0, {
+    diagnosis: 'no-request-id',
+    message: `The response to ${answer.exchange.method} ${brief(answer.exchange.target, 60)} (status ${answer.status}) has no X-Request-Id. Set it where every request passes, before any page is chosen.`,
+    expected: 'X-Request-Id: a UUID',
+    actual: 'no X-Request-Id',
+  });
+  answer.expect(ids.length === 1, {
+    diagnosis: 'several-request-ids',
+    message: `The response has ${ids.length} X-Request-Id fields. It has one id.`,
+    expected: 'X-Request-Id, once',
+    actual: ids.map((value) => `X-Request-Id: ${brief(value)}`).join('\n'),
+  });
+  answer.expect(uuid.test(id), {
+    diagnosis: 'request-id-no-uuid',
+    message: 'The X-Request-Id is no UUID such as randomUUID() from node:crypto makes.',
+    expected: 'X-Request-Id: like 1b4e28ba-2fa1-41d2-883f-0016d3cca427',
+    actual: `X-Request-Id: ${brief(id)}`,
+  });
+  return id.toLowerCase();
+}
+
+interface Fields {
+  names: unknown;
+  has: unknown;
+  value: unknown;
+}
+
+/** What /fields says, as far as it is an object. */
+function fieldsOf(answer: Answer): Fields {
+  const value = answer.json();
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Fields;
+  return answer.fail({
+    diagnosis: 'wrong-json',
+    message: 'The body is JSON, but not an object with names, has and value.',
+    expected: '{"names":[…],"has":…,"value":…}',
+    actual: brief(answer.text, 200),
+  });
+}
+
+const pairOf = (field: string): string => field.split(';')[0]?.trim() ?? '';
+
+/** One Set-Cookie field for each of these pairs. */
+function expectCookies(answer: Answer, pairs: string[]): void {
+  const fields = answer.headerAll('Set-Cookie');
+  const got = fields.map(pairOf);
+  const all = fields.join('\n');
+  const expected = pairs.map((pair) => `Set-Cookie: ${pair}`).join('\n');
+  const actual = fields.length > 0 ? fields.map((field) => `Set-Cookie: ${brief(field)}`).join('\n') : 'no Set-Cookie';
+  if ([...got].sort().join('\n') === [...pairs].sort().join('\n')) return;
+  const last = pairs.at(-1) ?? '';
+  if (fields.length === 1 && pairs.length > 1 && pairs.every((pair) => all.includes(pair))) {
+    answer.fail({
+      diagnosis: 'cookies-joined',
+      message: 'All cookies stand in one Set-Cookie field. A browser takes that for one cookie with odd attributes: each cookie needs a field of its own.',
+      expected,
+      actual,
+    });
+  }
+  if (fields.length === 1 && pairs.length > 1 && got[0] === last) {
+    answer.fail({
+      diagnosis: 'cookie-replaced',
+      message: 'Only the last cookie arrived: setHeader replaces what was set under the same name before. Give it all cookies at once, as an array.',
+      expected,
+      actual,
+    });
+  }
+  answer.fail({
+    diagnosis: 'wrong-cookies',
+    message: `There must be exactly one Set-Cookie field for each parameter of the query, ${pairs.length} here, each beginning with name=value.`,
+    expected,
+    actual,
+  });
+}
+
+/** A response without a body, and without a word about one. */
+function expectBodyless(answer: Answer, status: number): void {
+  answer.expectStatus(status);
+  answer.expectNoBody();
+  for (const name of ['Content-Length', 'Content-Type', 'Transfer-Encoding']) {
+    answer.expectNoHeader(name, [
+      {
+        if: () => name === 'Content-Length',
+        diagnosis: 'length-without-body',
+        message: `A ${status} has no body, yet this one has a Content-Length. Node drops the body by itself and leaves the fields that you set.`,
+      },
+      {
+        if: () => name === 'Content-Type',
+        diagnosis: 'type-without-body',
+        message: `A ${status} has no body, yet this one has a Content-Type. Node drops the body by itself and leaves the fields that you set.`,
+      },
+    ]);
+  }
+}
+
+const row = (n: number): string => `${n} `.padEnd(999, '.') + '\n';
+const rowsUpTo = (count: number): string => Array.from({ length: count }, (_, index) => row(index + 1)).join('');
+
+/** Finds the first row that is not in its place. */
+function expectRows(answer: Answer, count: number): void {
+  answer.expectStatus(200);
+  if (answer.text === rowsUpTo(count)) return;
+  const lines = answer.text.split('\n').slice(0, -1);
+  const at = Array.from({ length: count }, (_, index) => index).findIndex((index) => `${lines[index]}\n` !== row(index + 1));
+  const number = (index: number): number => Number(/^\d+(?= )/.exec(lines[index] ?? '')?.[0] ?? NaN);
+  const expected = at < 0 ? `${count} rows` : `row ${at + 1}: ${brief(row(at + 1), 40)}`;
+  const actual = at < 0 ? `${lines.length} rows, ${answer.body.length} bytes` : `row ${at + 1}: ${lines[at] === undefined ? '(nothing)' : brief(lines[at], 40)}`;
+  if (at > 0 && number(at) > 0 && number(at) <= at) {
+    answer.fail({
+      diagnosis: 'row-twice',
+      message: `Row ${number(at)} came twice. When write() returns false it has taken the piece: wait for drain, then go on with the next one. Or several drain listeners write at once: use once.`,
+      expected,
+      actual,
+    });
+  }
+  if (at > 0 && number(at) > at + 1) {
+    answer.fail({
+      diagnosis: 'row-lost',
+      message: `After row ${at} comes row ${number(at)}: what is between them was never written.`,
+      expected,
+      actual,
+    });
+  }
+  if (at > 0 && lines[at] === undefined) {
+    answer.fail({
+      diagnosis: 'rows-missing',
+      message: `The response ends after row ${at} of ${count}. Was it ended before drain came?`,
+      expected,
+      actual,
+    });
+  }
+  answer.fail({
+    diagnosis: at < 0 ? 'too-many-rows' : 'wrong-row',
+    message: at < 0 ? `There is more in the body than the ${count} rows.` : `Row ${at + 1} is not what was expected: the number, a space, dots up to 999 characters, a line feed.`,
+    expected,
+    actual,
+  });
+}
+
+const megabyte = 1024 * 1024;
+
+/** A reader that stands still. */
+const stall = {
+  /** 60 MB on the wire. */
+  rows: 60_000,
+  /** Bytes by which the program may grow meanwhile; a right one grows by about 10 MB, a wrong one by 90 or more. */
+  limit: 45 * megabyte,
+  /** How long a program that works on is watched at most, and how long one whose memory stands still, in ms. */
+  watchMs: 2000,
+  stillMs: { seenFromInside: 300, seenFromOutside: 100 },
+};
+
+/** Waits while the program works on for a reader that stands still, and fails the step when that fills its memory. */
+async function expectModest(t: Trial, before: number, idle: number): Promise<void> {
+  const { program } = t;
+  const grown = (): number => (program.memory() ?? before) - before;
+  const began = performance.now();
+  let still = { since: began, bytes: grown() };
+  while (performance.now() - began < stall.watchMs && program.exit === null && grown() < stall.limit) {
+    const work = await program.ping(1000);
+    if (work !== undefined && work <= idle) break;
+    const now = performance.now();
+    if (grown() - still.bytes > megabyte) still = { since: now, bytes: grown() };
+    const limit = work === undefined ? stall.stillMs.seenFromOutside : stall.stillMs.seenFromInside;
+    if (now - still.since > limit) break;
+    await t.until(() => grown() >= stall.limit, 5);
+  }
+  const megabytes = Math.round(grown() / megabyte);
+  t.check(grown() < stall.limit, {
+    diagnosis: 'memory-filled',
+    message: `A client asked for ${stall.rows} rows and stopped reading, and the program's memory grew by ${megabytes} MB: it goes on making rows that nobody takes. When write() returns false, wait for drain.`,
+    expected: 'memory that does not grow with the number of rows (at most 45 MB here)',
+    actual: `${megabytes} MB more than before`,
+  });
+}
+
+export default suite('04-response-anatomy', {
+  async 'Say what the body is'(t) {
+    const name = `Zoë ${t.word()} €`;
+    const text = `Hello, ${name}!\n`;
+    const bytes = Buffer.byteLength(text);
+    const answer = await t.get(`/greeting?name=${escaped(name)}`);
+    answer.expectStatus(200);
+    const whole = Buffer.concat([answer.body, answer.trailing]).toString('utf8');
+    if (answer.framing === 'content-length' && answer.header('Content-Length') !== String(bytes) && whole === text) {
+      answer.fail({
+        diagnosis: 'length-in-characters',
+        message: `The body has ${bytes} bytes, and Content-Length says ${answer.header('Content-Length')}: the client cuts it off, and takes the rest for the next response. A text's length counts UTF-16 units; ë is two bytes, € three.`,
+        expected: `Content-Length: ${bytes}`,
+        actual: `Content-Length: ${answer.header('Content-Length')}`,
+      });
+    }
+    answer.expectText(text, [
+      {
+        if: (a) => a.text.includes('%'),
+        diagnosis: 'name-not-decoded',
+        message: 'The name in the body is still percent-encoded. searchParams.get decodes it.',
+      },
+      {
+        if: (a) => a.text.includes('�'),
+        diagnosis: 'body-not-utf8',
+        message: 'The body is not UTF-8: its bytes are no letters in the charset that the response names.',
+      },
+    ]);
+    expectPlainText(answer);
+    answer.expectHeader('Content-Length', String(bytes), [
+      {
+        if: (a) => a.framing === 'chunked' || a.framing === 'close',
+        diagnosis: 'no-content-length',
+        message: 'The response has no Content-Length. A writeHead or a write before end sends the header section before Node has counted: set the length yourself.',
+      },
+    ]);
+
+    const world = await t.get('/greeting');
+    world.expectStatus(200);
+    world.expectText('Hello, world!\n', [
+      {
+        if: (a) => /null|undefined/.test(a.text),
+        diagnosis: 'absent-name',
+        message: 'Without a name in the query, searchParams.get gives null, and that stands in the body now.',
+      },
+    ]);
+    world.expectHeader('Content-Length', '14');
+    expectPlainText(world);
+  },
+
+  async 'Choose the status line'(t) {
+    for (const code of [t.pick([404, 410, 429]), t.pick([201, 202]), t.pick([500, 502, 503])]) {
+      const answer = await t.get(`/status?code=${code}`);
+      answer.expectStatus(code, [
+        {
+          if: (a) => a.status === 200,
+          diagnosis: 'status-not-sent',
+          message: 'The status line says 200. Either the status was never set, or it was set after the first write: the status line goes first, and later changes are ignored without a word.',
+        },
+      ]);
+      answer.expect(answer.reason === STATUS_CODES[code], {
+        diagnosis: 'wrong-status-message',
+        message: 'The text after the status code is not the standard one. Node fills it in when you leave statusMessage alone.',
+        expected: `${code} ${STATUS_CODES[code]}`,
+        actual: `${answer.status} ${brief(answer.reason)}`,
+      });
+    }
+    const interim = {
+      diagnosis: 'code-not-checked',
+      message: 'The code 100 went into the status line, and that is no final answer: a status below 200 only announces one. Check the code first.',
+    };
+    const ask = (code: string): Promise<Answer> =>
+      t.get(`/status?code=${code}`, code === '100' ? { causes: { 'no-answer': interim, 'connection-closed': interim } } : {});
+    const expectRefused = (answer: Answer): void =>
+      expectRefusal(answer, [
+        {
+          if: (a) => a.status === 404 && a.exchange.target.startsWith('/status?code=404'),
+          diagnosis: 'code-half-read',
+          message: 'parseInt reads as far as it can and drops the rest, so that this code counts as 404. Number() takes the whole text or gives NaN.',
+        },
+      ]);
+    // One by one, so that the one that stops the server is named; the others at once.
+    for (const code of ['99', '100', t.word()]) expectRefused(await ask(code));
+    const others = ['600', '1000', '-404', '404.5', `404${t.word()}`, ''].map(ask);
+    for (const answer of await Promise.all([...others, t.get('/status')])) expectRefused(answer);
+
+    const teapot = await t.get('/teapot');
+    teapot.expectStatus(418);
+    teapot.expect(teapot.reason === 'Short and stout', {
+      diagnosis: /teapot/i.test(teapot.reason) ? 'standard-status-message' : 'wrong-status-message',
+      message: /teapot/i.test(teapot.reason)
+        ? 'The status line has the standard text. statusMessage replaces it, and so does the second argument of writeHead.'
+        : 'The text after the status code is not the one that was asked for.',
+      expected: '418 Short and stout',
+      actual: `${teapot.status} ${brief(teapot.reason)}`,
+    });
+
+    const unknown = await t.get(`/${t.word()}`);
+    unknown.expectStatus(404);
+    unknown.expect(unknown.reason === STATUS_CODES[404], {
+      diagnosis: 'wrong-status-message',
+      message: 'The text after the status code is not the standard one.',
+      expected: '404 Not Found',
+      actual: `404 ${brief(unknown.reason)}`,
+    });
+  },
+
+  async 'Set and read header fields'(t) {
+    const asked = t.pick(['x-ReQuEsT-iD', 'X-REQUEST-ID', 'X-request-Id']);
+    const answer = await t.get(`/fields?name=${asked}`);
+    answer.expectStatus(200);
+    const first = requestId(answer);
+    answer.expect(mediaType(answer) === 'application/json', {
+      diagnosis: answer.header('Content-Type') === undefined ? 'no-content-type' : 'wrong-content-type',
+      message: 'The body is JSON, and the response does not say so. Node never guesses a Content-Type.',
+      expected: 'Content-Type: application/json',
+      actual: `Content-Type: ${brief(answer.header('Content-Type') ?? '(none)')}`,
+    });
+    const about = fieldsOf(answer);
+    const names: unknown[] = Array.isArray(about.names) ? about.names : [];
+    const wanted = ['content-type', 'x-request-id'];
+    const lower = names.map((name) => String(name).toLowerCase());
+    const described = { expected: `names with ${wanted.join(' and ')} in it`, actual: brief(JSON.stringify(about.names) ?? 'no names', 200) };
+    answer.expect(Array.isArray(about.names), {
+      diagnosis: 'names-no-list',
+      message: 'names is not a list.',
+      ...described,
+    });
+    answer.expect(lower.includes('content-type'), {
+      diagnosis: 'type-not-listed',
+      message: 'content-type is not among the names, although the response has one. Either the names were asked for before it was set, or it was given to writeHead, which getHeaderNames knows nothing of.',
+      ...described,
+    });
+    answer.expect(lower.includes('x-request-id'), {
+      diagnosis: 'id-not-listed',
+      message: 'x-request-id is not among the names, although the response has one: it was set after the names were asked for, or not with setHeader.',
+      ...described,
+    });
+    answer.expect(names.every((name) => name === String(name).toLowerCase()), {
+      diagnosis: 'names-not-lower-case',
+      message: 'The names are not in lower case. getHeaderNames gives them so.',
+      ...described,
+    });
+    const absent = lower.find((name) => answer.header(name) === undefined);
+    answer.expect(absent === undefined && new Set(lower).size === lower.length, {
+      diagnosis: 'wrong-names',
+      message: absent === undefined ? 'A name is listed twice; each name has one value.' : `names holds ${JSON.stringify(brief(String(absent), 40))}, and the response has no such field.`,
+      ...described,
+    });
+    answer.expect(about.has === true, {
+      diagnosis: 'wrong-has',
+      message: `The response has an X-Request-Id, and has is not true for ${asked}. Names count in any case: hasHeader knows that, a look into a list does not.`,
+      expected: '"has":true',
+      actual: brief(answer.text, 200),
+    });
+    answer.expect(String(about.value).toLowerCase() === first, {
+      diagnosis: 'wrong-value',
+      message: 'value is not the X-Request-Id that this response carries. getHeader gives what was set; a second randomUUID() makes another id.',
+      expected: `"value":"${first}"`,
+      actual: brief(answer.text, 200),
+    });
+
+    const type = await t.get('/fields?name=CONTENT-Type');
+    const typed = fieldsOf(type);
+    type.expect(typed.has === true && typed.value === type.header('Content-Type'), {
+      diagnosis: typed.has === true ? 'wrong-value' : 'wrong-has',
+      message: 'Content-Type is set, whatever the case of the name asked for; has and value do not say so.',
+      expected: `"has":true,"value":${JSON.stringify(type.header('Content-Type'))}`,
+      actual: brief(type.text, 200),
+    });
+
+    const word = t.word();
+    const none = await t.get(`/fields?name=X-${word}`);
+    const nothing = fieldsOf(none);
+    none.expect(nothing.has === false, {
+      diagnosis: 'wrong-has',
+      message: 'The response has no such field, and has is not false.',
+      expected: '"has":false',
+      actual: brief(none.text, 200),
+    });
+    none.expect(nothing.value === null, {
+      diagnosis: nothing.value === undefined ? 'value-vanished' : 'wrong-value',
+      message:
+        nothing.value === undefined
+          ? 'For a field that is not set value is missing: getHeader gives undefined, and JSON.stringify leaves that out. Say null.'
+          : 'The response has no such field, and value is not null.',
+      expected: '"value":null',
+      actual: brief(none.text, 200),
+    });
+
+    const targets = ['/greeting', '/status?code=503', '/status?code=abc', '/teapot', `/${word}`, '/fields'];
+    const own = '1b4e28ba-2fa1-41d2-883f-0016d3cca427';
+    const others = await Promise.all([
+      ...targets.map((target) => t.get(target)),
+      t.get('/greeting', { headers: { 'X-Request-Id': own } }),
+    ]);
+    const ids = others.map(requestId);
+    const taken = others.find((_, index) => ids[index] === own);
+    taken?.fail({
+      diagnosis: 'request-id-from-client',
+      message: "The response carries the id that the request brought along. This id is the server's own, so that no client can choose it.",
+      expected: 'a fresh UUID',
+      actual: `X-Request-Id: ${own}`,
+    });
+    const all = [first, requestId(type), requestId(none), ...ids];
+    t.check(new Set(all).size === all.length, {
+      diagnosis: 'request-id-not-fresh',
+      message: 'Two responses carry the same X-Request-Id. Make it inside the handler, once for each request; a line at the top of the file runs once.',
+      expected: `${all.length} different ids`,
+      actual: `${new Set(all).size} different ids`,
+    });
+
+    const connection = t.connect();
+    const request = (target: string): string => `GET ${target} HTTP/1.1\r\nHost: localhost\r\n\r\n`;
+    await connection.write(request('/greeting'));
+    const before = await connection.answer();
+    if (connection.state !== 'open' || /close/i.test(before.header('Connection') ?? '')) return;
+    await connection.write(request(`/${word}`));
+    const after = await connection.answer();
+    t.check(requestId(before) !== requestId(after), {
+      diagnosis: 'request-id-per-connection',
+      message: 'Two responses on one connection carry the same X-Request-Id: it belongs to the request, not to the connection or its socket.',
+      expected: 'two ids',
+      actual: `X-Request-Id: ${requestId(after)}, twice`,
+    });
+  },
+
+  async 'Hand out cookies, refuse line breaks'(t) {
+    const names = ['theme', `lang-${t.word()}`, `Z_${t.int(10, 99)}`].slice(0, t.int(2, 3));
+    const pairs = names.map((name) => `${name}=${t.word()}-${t.int(1, 99)}_X`);
+    const answer = await t.get(`/cookies?${pairs.join('&')}`);
+    answer.expectStatus(200);
+    expectCookies(answer, pairs);
+    const single = await t.get(`/cookies?${pairs[0]}`);
+    single.expectStatus(200);
+    expectCookies(single, pairs.slice(0, 1));
+
+    const word = t.word();
+    const ask = (value: string): Promise<Answer> => t.get(`/cookies?theme=dark&${word}=${escaped(value)}`);
+    const expectRefused = (answer: Answer, value: string): void => {
+      answer.expect(answer.header('X-Evil') === undefined, {
+        diagnosis: 'header-injected',
+        message: "The client's line break went into the header, and what followed it has become a header field of its own. The client writes your responses.",
+        expected: 'status 400',
+        actual: `X-Evil: ${brief(answer.header('X-Evil') ?? '')}`,
+      });
+      expectRefusal(answer, [
+        {
+          if: (a) => /[\r\n]/.test(value) && a.status < 400,
+          diagnosis: 'line-break-accepted',
+          message: 'A value with a line break in it was accepted. Refuse it: taken out, cut off or encoded, it is a value that nobody meant.',
+        },
+        {
+          if: (a) => value.includes(';') && a.status < 400,
+          diagnosis: 'attribute-injected',
+          message: "A value with a semicolon was accepted. It ends the cookie's value: what follows is an attribute, such as Domain, and now the client writes it.",
+        },
+        {
+          if: (a) => value === '' && a.status < 400,
+          diagnosis: 'empty-accepted',
+          message: 'A parameter with an empty value was accepted.',
+        },
+        {
+          if: (a) => a.status < 400,
+          diagnosis: 'character-accepted',
+          message: `The value ${JSON.stringify(value)} was accepted. Say what is allowed (letters, digits, - and _), not what is forbidden, and look at the whole value.`,
+        },
+      ]);
+      answer.expectNoHeader('Set-Cookie', [
+        {
+          if: () => true,
+          diagnosis: 'cookie-with-refusal',
+          message: 'The status is 400, and a cookie is set all the same. Check every pair before you set the first.',
+        },
+      ]);
+    };
+    // One by one, so that the one that stops the server is named; the others at once.
+    for (const value of [`a\r\nX-Evil: ${word}`, `a\nX-Evil: ${word}`, 'a\rb', 'a€', 'a\0']) expectRefused(await ask(value), value);
+    const values = ['a; Domain=example.org', 'a;b', 'a\n', '\r\na', 'é', 'a b', ' a', 'a,b', 'a=b', '"a"', 'a.b', ''];
+    const answers = await Promise.all(values.map(ask));
+    for (const [index, value] of values.entries()) if (answers[index]) expectRefused(answers[index], value);
+    for (const name of [`${word}\r\nX-Evil: yes`, `${word};`, `${word}€`, '']) {
+      const refused = await t.get(`/cookies?${escaped(name)}=dark&theme=dark`);
+      expectRefusal(refused, [
+        {
+          if: (a) => a.status < 400,
+          diagnosis: 'name-not-checked',
+          message: `The name ${JSON.stringify(name)} was accepted. It goes into the header just as the value does.`,
+        },
+      ]);
+      refused.expectNoHeader('Set-Cookie');
+    }
+  },
+
+  async 'Leave the body out'(t) {
+    for (const status of [204, 304]) expectBodyless(await t.get(`/status?code=${status}`), status);
+
+    const name = `Zoë ${t.word()}`;
+    const target = `/greeting?name=${escaped(name)}`;
+    const head = await t.head(target);
+    head.expectStatus(200, [
+      {
+        if: (a) => a.status >= 400,
+        diagnosis: 'head-refused',
+        message: 'HEAD asks for what GET would answer, without the body. Here it is refused: look for a comparison with the method GET.',
+      },
+    ]);
+    head.expectNoBody();
+    expectPlainText(head);
+    head.expectHeader('Content-Length', String(Buffer.byteLength(`Hello, ${name}!\n`)), [
+      {
+        if: (a) => a.header('Content-Length') === undefined,
+        diagnosis: 'head-without-length',
+        message: 'GET /greeting has a Content-Length, HEAD has none. Without a body to send Node counts nothing: set the length yourself.',
+      },
+      {
+        if: (a) => a.header('Content-Length') === '0',
+        diagnosis: 'head-length-zero',
+        message: 'The Content-Length says 0. For HEAD it is the length of the body that GET would have got.',
+      },
+    ]);
+    requestId(head);
+
+    const word = t.word();
+    const [status, teapot, unknown, refused, cookies, fields, none] = await Promise.all(
+      ['/status?code=503', '/teapot', `/${word}`, '/status?code=99', `/cookies?${word}=1&theme=dark`, '/fields?name=x', '/status?code=204'].map((asked) => t.head(asked)),
+    );
+    const wanted: [Answer | undefined, number, string?][] = [
+      [status, 503],
+      [teapot, 418, 'Short and stout'],
+      [unknown, 404],
+      [refused, 400],
+      [cookies, 200],
+      [fields, 200],
+      [none, 204],
+    ];
+    for (const [answer, code, reason] of wanted) {
+      answer?.expectStatus(code, [
+        {
+          if: () => true,
+          diagnosis: 'head-differs',
+          message: 'HEAD has another status than GET: it gets the same status and header fields, and only the body is left out.',
+        },
+      ]);
+      answer?.expectNoBody();
+      if (answer && reason !== undefined && answer.reason !== reason) {
+        answer.fail({
+          diagnosis: 'head-differs',
+          message: 'HEAD has another status line than GET.',
+          expected: `${code} ${reason}`,
+          actual: `${answer.status} ${brief(answer.reason)}`,
+        });
+      }
+    }
+    if (cookies) expectCookies(cookies, [`${word}=1`, 'theme=dark']);
+    if (none) expectBodyless(none, 204);
+    fields?.expect(mediaType(fields) === 'application/json', {
+      diagnosis: 'head-differs',
+      message: 'HEAD has another Content-Type than GET: it gets the same header fields, and only the body is left out.',
+      expected: 'Content-Type: application/json',
+      actual: `Content-Type: ${brief(fields.header('Content-Type') ?? '(none)')}`,
+    });
+  },
+
+  async 'Fail before and after the first byte'(t) {
+    const lines = { first: 'before: false\n', second: 'after: true\n' };
+    const expectReport = (answer: Answer): void => {
+      answer.expectStatus(200);
+      answer.expectText(lines.first + lines.second, [
+        {
+          if: (a) => a.text.startsWith('before: true'),
+          diagnosis: 'asked-too-late',
+          message: 'headersSent is true already in the first line: it was asked after writeHead or the first write had sealed the header.',
+        },
+        {
+          if: (a) => a.text.endsWith('after: false\n'),
+          diagnosis: 'asked-too-early',
+          message: 'headersSent is still false in the second line: it was asked before writeHead or the first write had sealed the header.',
+        },
+      ]);
+      answer.expectHeader('Cache-Control', /(?:^|[\s,])max-age=60(?:$|[\s,])/i);
+      requestId(answer);
+    };
+    expectReport(await t.get('/report'));
+
+    const logged = async (word: string, when: string): Promise<void> => {
+      if (await t.program.waitForOutput(word, 500)) return;
+      t.fail({
+        diagnosis: 'error-not-logged',
+        message: `The report failed ${when}, and the program printed nothing of the error. The client must not read it; whoever runs the server must: console.error(error).`,
+        expected: `${word} on standard error`,
+        actual: brief(t.program.stderr.slice(-300) || '(it printed nothing)', 300),
+      });
+    };
+
+    const early = `early-${t.word()}-${t.int(1000, 9999)}`;
+    const failed = await t.get(`/report?fail=early&why=${early}`, {
+      causes: {
+        'no-answer': {
+          diagnosis: 'failure-not-answered',
+          message: 'The report failed before anything was sent, and the client got nothing at all and still waits. Whoever catches an error answers in its place.',
+        },
+      },
+    });
+    failed.expectStatus(500, [
+      {
+        if: (a) => a.status === 200,
+        diagnosis: 'failure-as-200',
+        message: 'The report failed before anything was sent, and the status line says 200. There was still time for a 500; a status that is set after writeHead or the first write is ignored.',
+      },
+    ]);
+    failed.expect(!failed.text.includes(early) && !/^\s+at .+:\d+:\d+\)?$/m.test(failed.text) && !JSON.stringify(failed.rawHeaders).includes(early), {
+      diagnosis: 'error-leaked',
+      message: "The client can read the error, or where in your files it happened. That is for your log; tell the client only that it is not the client's fault.",
+      expected: 'a text that says nothing of the error',
+      actual: brief(failed.text, 300),
+    });
+    failed.expectNoHeader('Cache-Control', [
+      {
+        if: (a) => a.header('Cache-Control')?.includes('max-age') === true,
+        diagnosis: 'field-left-over',
+        message: 'The 500 still has the Cache-Control of the report that failed, so caches would keep the error. Remove what describes the page before you answer in its place.',
+      },
+    ]);
+    requestId(failed);
+    await logged(early, 'early');
+
+    const late = `late-${t.word()}-${t.int(1000, 9999)}`;
+    const target = `/report?fail=late&why=${late}`;
+    const exchange = await t.attempt({ target });
+    await t.settle();
+    const { message, outcome } = exchange;
+    const body = message?.body.toString('utf8') ?? '';
+    const expected = `200, ${JSON.stringify(lines.first)}, and the connection closed before the end of the response`;
+    const actual = message ? `${message.status}, ${JSON.stringify(brief(body, 200))}, ${outcome === 'answered' ? 'a whole response' : outcome}` : `nothing, ${outcome}`;
+    const shown = { expected, actual, exchange };
+    if (outcome === 'no-answer' || outcome === 'response-never-ended') {
+      t.fail({
+        diagnosis: 'late-failure-hangs',
+        message: 'The report failed after its first line, and the client still waits for the rest. An answer that can neither go on nor be taken back is cut: res.destroy().',
+        ...shown,
+      });
+    }
+    if (message?.status === 500) {
+      t.fail({
+        diagnosis: 'failed-too-early',
+        message: 'The client got a 500: this failure comes after the first line has left, and then it is too late for one.',
+        ...shown,
+      });
+    }
+    if (outcome === 'answered') {
+      t.check(body !== lines.first + lines.second, {
+        diagnosis: 'late-failure-missing',
+        message: 'With fail=late the report came whole, as if nothing had failed.',
+        ...shown,
+      });
+      t.fail({
+        diagnosis: 'broken-looks-whole',
+        message: 'The report failed half way, and the client got a response that ended properly: to the client it is whole. Cut the connection instead of ending the response.',
+        ...shown,
+      });
+    }
+    t.check(message !== undefined && body !== '', {
+      diagnosis: 'first-line-lost',
+      message: 'The connection was closed and the first line never came. Node holds writes back until the end of the tick: wait until the line has left (write takes a callback) before you destroy the response.',
+      ...shown,
+    });
+    t.check(message?.status === 200 && body === lines.first, {
+      diagnosis: body.startsWith(lines.first) ? 'error-in-the-body' : 'wrong-body',
+      message: body.startsWith(lines.first)
+        ? 'After the first line came more, before the connection was closed. The client would take it for a part of the report.'
+        : 'The first line is not what was expected.',
+      ...shown,
+    });
+    await logged(late, 'late');
+    expectReport(await t.get('/report'));
+  },
+
+  async 'Wait for drain'(t) {
+    const stopped = {
+      diagnosis: 'stopped-for-good',
+      message: 'The rows stop, and the response is never ended. Either nothing goes on writing when drain comes, or the program waits for a drain that never comes: there is one only after write() has returned false.',
+    };
+    const causes: OutcomeCauses = { 'response-never-ended': stopped, 'no-answer': stopped };
+    const three = await t.get('/rows?count=3', { causes });
+    expectRows(three, 3);
+    expectPlainText(three);
+    const unchecked = { diagnosis: 'count-not-checked', message: 'A count above 100000 is answered with that many rows. Refuse it with 400.' };
+    const wrong = await Promise.all(
+      ['0', '2.5', t.word(), '', '100001'].map((count) => t.get(`/rows?count=${count}`, { causes: { 'response-endless': unchecked } })),
+    );
+    for (const answer of wrong) expectRefusal(answer);
+
+    const count = t.int(300, 400);
+    const many = await t.get(`/rows?count=${count}`, { causes });
+    expectRows(many, count);
+
+    const idle = (await t.program.ping(1000)) ?? 0;
+    const before = t.program.memory();
+    const slow: Connection = t.connect();
+    await slow.write(`GET /rows?count=${stall.rows} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n`);
+    await slow.until((received) => received.includes('\r\n\r\n'), 3000);
+    slow.pause();
+    if (before !== undefined) {
+      await expectModest(t, before, idle);
+      // The first stop is not the last one: read on a little, and stand still again.
+      slow.resume();
+      await slow.skip(megabyte);
+      slow.pause();
+      await expectModest(t, before, idle);
+    }
+    (await t.get('/greeting')).expectStatus(200);
+    slow.reset();
+    (await t.get('/rows?count=1')).expectStatus(200);
+  },
+});
