@@ -4,7 +4,7 @@ import type { Exchange, Outcome } from './exchange.ts';
 import { readMessage, type Reading } from './message.ts';
 
 /** Tells whether a wait that has run out deserves more time, because the machine was busy and not the program at fault. */
-export type Starved = (sinceMs: number) => boolean;
+export type Starved = (sinceMs: number, enoughMs: number) => boolean;
 
 export interface WaitOptions {
   /** How long a silence may last, in ms. */
@@ -240,7 +240,8 @@ export class Connection {
   /** Waits until `ready` holds; false when the limit ran out first. */
   async #wait(ready: () => boolean, limit: number): Promise<boolean> {
     if (ready()) return true;
-    let since = performance.now();
+    const began = performance.now();
+    let since = began;
     let extensions = 0;
     return new Promise((resolve) => {
       const finish = (result: boolean): void => {
@@ -252,7 +253,7 @@ export class Connection {
         if (ready()) return finish(true);
         // This process was held up itself, or the program did not get the processor: neither is the program's fault.
         const late = performance.now() - since > limit + 100;
-        if ((late || this.#starved(since)) && extensions++ < defaults.maxExtensions) {
+        if ((late || this.#starved(began, limit * 0.4)) && extensions++ < defaults.maxExtensions) {
           since = performance.now();
           timer = setTimeout(onTimeout, limit);
         } else finish(false);

@@ -281,7 +281,8 @@ export class Program {
   /** Waits until `test` holds, checking whenever the program is heard of. False when `limit` ms passed, or it exited, first. */
   async when(test: () => boolean, limit: number): Promise<boolean> {
     if (test()) return true;
-    let since = performance.now();
+    const began = performance.now();
+    let since = began;
     let extensions = 0;
     return new Promise((resolve) => {
       const finish = (result: boolean): void => {
@@ -295,7 +296,7 @@ export class Program {
       };
       const onTimeout = (): void => {
         const late = performance.now() - since > limit + 100;
-        if (!test() && (late || this.starved(since)) && extensions++ < defaults.maxExtensions) {
+        if (!test() && (late || this.starved(began, limit * 0.4)) && extensions++ < defaults.maxExtensions) {
           since = performance.now();
           timer = setTimeout(onTimeout, limit);
         } else finish(test());
@@ -321,22 +322,26 @@ export class Program {
     if (this.#cpuSamples.length > 64) this.#cpuSamples.splice(0, 32);
   }
 
-  #share(since: number): { share: number; runnable: boolean } | undefined {
+  #use(since: number): { ms: number; share: number; runnable: boolean } | undefined {
     const now = procfs.cpu(this.pid);
     const then = this.#cpuSamples.findLast((sample) => sample.at <= since + 1) ?? this.#cpuSamples[0];
     if (!now || !then) return undefined;
-    return { share: (now.ms - then.ms) / Math.max(performance.now() - then.at, 1), runnable: now.runnable };
+    const ms = now.ms - then.ms;
+    return { ms, share: ms / Math.max(performance.now() - then.at, 1), runnable: now.runnable };
   }
 
-  /** Whether it wanted the processor since then and got too little of it. Unknown is no. */
-  starved(since: number): boolean {
-    const use = this.#share(since);
-    return use !== undefined && use.runnable && use.share < 0.5;
+  /**
+   * Whether it wants the processor and got so little of it since then (less than `enoughMs`) that its silence says
+   * nothing. Unknown is no.
+   */
+  starved(since: number, enoughMs: number): boolean {
+    const use = this.#use(since);
+    return use !== undefined && use.runnable && use.ms < enoughMs;
   }
 
   /** The part of one core that it used since then, from 0 to 1 and more; undefined where the system doesn't tell. */
   cpuShare(since: number): number | undefined {
-    return this.#share(since)?.share;
+    return this.#use(since)?.share;
   }
 
   /** Asks the event loop for a sign of life. Gives the amount of pending work, or undefined when none came in time. */

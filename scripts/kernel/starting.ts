@@ -144,7 +144,7 @@ function listensElsewhere(listening: Listening, port: number): Failure {
 
 function whyItEnded(program: Program, root: string): Failure {
   const { exit, stderr, stdout } = program;
-  const crash = readCrash(stderr, root, program.rejected);
+  const crash = readCrash(stderr, root);
   const place = crash?.file ? `${crash.file}${crash.line ? ` line ${crash.line}` : ''}` : 'the program';
   const actual = crash ? describe(crash) : brief(stderr.trim() || stdout.trim(), 300) || 'it printed nothing';
   if (/JavaScript heap out of memory|Reached heap limit/.test(stderr)) {
@@ -188,7 +188,7 @@ function whyItEnded(program: Program, root: string): Failure {
   }
   if (crash) {
     return {
-      diagnosis: crash.kind === 'rejected' ? 'rejected-while-loading' : 'threw-while-loading',
+      diagnosis: 'threw-while-loading',
       message: `The program died before it listened, at ${place}: ${brief(`${crash.name}: ${crash.message}`, 160)}`,
       actual,
     };

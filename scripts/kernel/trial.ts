@@ -107,7 +107,7 @@ export class Trial {
   connect(): Connection & { answer(options?: WaitOptions & { causes?: OutcomeCauses }): Promise<Answer> } {
     const { program } = this;
     program.sample();
-    const connection = new Connection(program.port, (since) => program.starved(since), this.#bench.limitMs);
+    const connection = new Connection(program.port, (since, enough) => program.starved(since, enough), this.#bench.limitMs);
     this.#connections.push(connection);
     const attempt = connection.attempt.bind(connection);
     return Object.assign(connection, {

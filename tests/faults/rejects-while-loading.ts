@@ -1,5 +1,7 @@
-// Fault: rejected-while-loading
+// Fault: threw-while-loading
 // A promise that nobody waits for is rejected before it listens.
-import { readFile } from 'node:fs/promises';
-void readFile('no-such-file.txt', 'utf8').then((text) => text.length);
+const connect = async (): Promise<void> => {
+  throw new Error('the database is not there');
+};
+void connect();
 await new Promise((resolve) => setTimeout(resolve, 500));
