@@ -1,0 +1,1172 @@
+import { createHash, randomBytes } from 'node:crypto';
+import http from 'node:http';
+import { Answer, type Cause } from '../scripts/kernel/answer.ts';
+import { brief, type Exchange } from '../scripts/kernel/exchange.ts';
+import type { Program } from '../scripts/kernel/program.ts';
+import { suite } from '../scripts/kernel/suite.ts';
+import type { OutcomeCauses, Trial } from '../scripts/kernel/trial.ts';
+
+type Connection = ReturnType<Trial['connect']>;
+
+const linesOf = (text: string): string[] => text.split(/\r?\n/).map((line) => line.trim());
+
+/** A request that leaves the connection open. */
+const request = (target: string, method = 'GET', ...fields: string[]): string =>
+  [`${method} ${target} HTTP/1.1`, 'Host: localhost', ...fields, '', ''].join('\r\n');
+
+/** Sends a GET on an open connection and waits for its answer. */
+async function ask(connection: Connection, target: string, ...fields: string[]): Promise<Answer> {
+  await connection.write(request(target, 'GET', ...fields));
+  return connection.answer({ method: 'GET', target });
+}
+
+/** Begins GET /slow and waits until its first line is there: from then on the request is in flight. */
+async function beginSlow(t: Trial, target: string): Promise<Connection> {
+  const connection = t.connect();
+  await connection.write(request(target));
+  if (!(await connection.until((bytes) => bytes.includes('first\n')))) {
+    t.fail({
+      diagnosis: 'slow-never-began',
+      message: `GET ${target} did not send its first line. server.ts does that; does something answer or destroy the request before it?`,
+      expected: 'first',
+      actual: brief(connection.received.toString()) || `nothing; the connection is ${connection.state}`,
+      exchange: await connection.attempt({ limit: 1 }),
+    });
+  }
+  return connection;
+}
+
+/* ---- step 1 ---- */
+
+const known = ['listening', 'connection', 'request', 'response finish', 'response close', 'connection close', 'close'];
+
+const eventsIn = (text: string): string[] =>
+  linesOf(text)
+    .map((line) => /^event: (.+)$/.exec(line)?.[1] ?? '')
+    .filter((name) => known.includes(name));
+
+const shown = (events: string[]): string => events.join('\n') || '(no line that begins with "event:")';
+
+/* ---- step 2 ---- */
+
+interface LogLine {
+  status: string;
+  ms: number;
+  text: string;
+}
+
+/** The log lines for a request target, in the order in which they were printed. */
+function logged(program: Program, method: string, target: string): LogLine[] {
+  return linesOf(program.stdout).flatMap((text) => {
+    const [, m, url, status = '', ms = ''] = /^(\S+) (\S+) (\d{3}|aborted) (\d+(?:\.\d+)?) ?ms$/.exec(text) ?? [];
+    return m === method && url === target ? [{ status, ms: Number(ms), text }] : [];
+  });
+}
+
+/** Waits for the one log line of a request, whose target nothing else has. */
+async function logLine(t: Trial, method: string, target: string, example: string): Promise<LogLine> {
+  const { program } = t;
+  await program.when(() => logged(program, method, target).length > 0, 500);
+  const [line, second] = logged(program, method, target);
+  const expected = `${method} ${target} ${example}`;
+  if (!line) {
+    const path = target.split('?')[0] ?? target;
+    const near = linesOf(program.stdout).find((text) => text.includes(path) && !text.startsWith('event:'));
+    if (program.stderr.includes(path)) {
+      t.fail({
+        diagnosis: 'log-on-stderr',
+        message: 'The log line went to standard error. Print it on standard output: console.log.',
+        expected,
+        actual: brief(program.stderr.trim(), 200),
+      });
+    }
+    if (near?.includes(path) && path !== target && !near.includes(target)) {
+      t.fail({
+        diagnosis: 'log-without-query',
+        message: 'The log line holds the path, but not the query: the request target is logged as it was sent, req.url.',
+        expected,
+        actual: near,
+      });
+    }
+    t.fail({
+      diagnosis: near ? 'log-line-differs' : 'no-log-line',
+      message: near
+        ? 'The program prints something for the request, but not the method, the request target, the status and the time with one blank between them.'
+        : `The program printed no line for ${method} ${brief(target, 40)}.`,
+      expected,
+      actual: near ?? '(no such line)',
+    });
+  }
+  t.check(!second, {
+    diagnosis: 'logged-more-than-once',
+    message: 'One request was logged more than once. Is the listener added again and again, or to two events that both come?',
+    expected: `one line for ${brief(target, 40)}`,
+    actual: [line.text, second?.text].join('\n'),
+  });
+  return line;
+}
+
+/* ---- step 3 ---- */
+
+interface Counts {
+  open: number;
+  connections: number;
+  requests: number;
+}
+
+async function countsOn(connection: Connection): Promise<Counts> {
+  const answer = await ask(connection, '/counts');
+  answer.expectStatus(200);
+  const counts = answer.json() as Counts | null;
+  answer.expect([counts?.open, counts?.connections, counts?.requests].every(Number.isInteger), {
+    diagnosis: 'counts-missing',
+    message: 'GET /counts must answer with the three numbers open, connections and requests.',
+    expected: '{"open":1,"connections":1,"requests":1}',
+    actual: brief(answer.text),
+  });
+  return counts as Counts;
+}
+
+/** Waits until so many connections are open, as the program counts them on this one. */
+async function untilOpen(t: Trial, connection: Connection, wanted: number, what: string): Promise<Counts> {
+  let counts = await countsOn(connection);
+  const there = await t.until(async () => {
+    if (counts.open !== wanted) counts = await countsOn(connection);
+    return counts.open === wanted;
+  }, 600);
+  if (!there) {
+    t.fail({
+      diagnosis: counts.open > wanted ? 'open-not-given-back' : 'open-too-low',
+      message:
+        counts.open > wanted
+          ? `open stays at ${counts.open} ${what}; ${wanted} is right. Every connection ends in the socket's 'close' event, however it ended: after 'end', after a reset, after a time-out.`
+          : `open is ${counts.open} ${what}; ${wanted} is right. Something is taken off the count that was never added, or taken off twice.`,
+      expected: `open: ${wanted}`,
+      actual: `open: ${counts.open}`,
+    });
+  }
+  return counts;
+}
+
+/** Opens a connection that must be let in, and shows it with one answered request. */
+async function letIn(t: Trial, causes: { diagnosis: string; message: string }): Promise<Connection> {
+  const connection = t.connect();
+  await connection.write(request('/'));
+  const exchange = await connection.attempt();
+  if (exchange.outcome !== 'answered') {
+    t.fail({ ...causes, expected: 'status 200', actual: exchange.note ?? exchange.outcome, exchange });
+  }
+  return connection;
+}
+
+/** Opens a connection that must be refused. */
+async function refusedOne(t: Trial, nth: string): Promise<void> {
+  const connection = t.connect();
+  await connection.write(request('/'));
+  const exchange = await connection.attempt();
+  const expected = 'the connection closed, without an answer';
+  if (exchange.outcome === 'answered') {
+    const status = exchange.message?.status ?? 0;
+    t.fail(
+      status < 400
+        ? {
+            diagnosis: 'limit-not-kept',
+            message: `MAX_CONNECTIONS is 3 and this client holds three connections, yet its ${nth} further one was let in and answered.`,
+            expected,
+            actual: `status ${status}`,
+            exchange,
+          }
+        : {
+            diagnosis: 'refused-with-an-answer',
+            message: `The connection that is one too many was answered with ${status}. Whoever opens too many gets no answer: close the socket.`,
+            expected,
+            actual: `status ${status}`,
+            exchange,
+          },
+    );
+  }
+  if (connection.state === 'open') {
+    t.fail({
+      diagnosis: 'refused-but-left-open',
+      message: 'The connection that is one too many got no answer, but it stays open: it still costs what it was refused for. Destroy its socket.',
+      expected,
+      actual: 'no answer; the connection is open',
+      exchange,
+    });
+  }
+}
+
+/** Asks from another address of this machine; only Linux has one without being told to. */
+function askFrom(localAddress: string, port: number): Promise<number | string> {
+  return new Promise((resolve) => {
+    const req = http.get({ host: '127.0.0.1', port, path: '/', localAddress, agent: false, timeout: 2000 }, (res) => {
+      res.resume();
+      resolve(res.statusCode ?? 0);
+    });
+    req.on('timeout', () => req.destroy(new Error('no answer')));
+    req.on('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message));
+  });
+}
+
+/* ---- step 4 ---- */
+
+/** What was written by hand and is no response. */
+const malformed = (exchange: Exchange, what: string) => ({
+  diagnosis: 'raw-answer-malformed',
+  message: `What was written for ${what} is no HTTP response: ${exchange.note?.replace('this is not an HTTP response: ', '') ?? 'its head has no end'}. Written by hand, every line ends in \\r\\n, and an empty line ends the head.`,
+  actual: brief(exchange.received.toString(), 200),
+  exchange,
+});
+
+/** What a malformed request must get, on its own connection. */
+async function expectRefused(
+  t: Trial,
+  connection: Connection,
+  status: number,
+  what: string,
+  causes: Cause[] = [],
+): Promise<void> {
+  const exchange = await connection.attempt({ method: 'GET', target: what });
+  const reason = http.STATUS_CODES[status] ?? '';
+  const expected = `HTTP/1.1 ${status} ${reason}, with "${reason}" as its body, and the connection closed`;
+  if (exchange.outcome === 'not-http' || (exchange.received.length > 0 && !exchange.message)) {
+    t.fail({ ...malformed(exchange, what), expected });
+  }
+  if (exchange.outcome === 'no-answer') {
+    t.fail({
+      diagnosis: 'client-error-unanswered',
+      message: `For ${what} a 'clientError' comes, and from then on the socket is yours: this one got no answer and was left open.`,
+      expected,
+      actual: 'nothing; the connection is still open',
+      exchange,
+    });
+  }
+  if (await closedSilently(t, exchange)) {
+    t.fail({
+      diagnosis: 'client-error-closed-silently',
+      message: `For ${what} the connection was closed without a word. Whoever wrote that client should read what was wrong: answer before you close.`,
+      expected,
+      actual: 'the connection closed, no bytes',
+      exchange,
+    });
+  }
+  if (exchange.outcome === 'response-never-ended') {
+    t.fail({
+      diagnosis: 'client-error-left-open',
+      message: `The answer to ${what} has no end: it is not as long as its Content-Length says, or it has none and the connection stays open. End the socket.`,
+      expected,
+      actual: exchange.note,
+      exchange,
+    });
+  }
+  const answer = await answerOf(t, connection, exchange, {
+    crashed: {
+      diagnosis: 'client-error-stops-server',
+      message: `One client sent ${what}, and the whole server died of it. The error in 'clientError' is that client's: answer it, and don't throw it on.`,
+    },
+  });
+  answer.expectStatus(status, causes);
+  answer.expect(answer.body.length > 0, {
+    diagnosis: 'reason-missing',
+    message: `The answer to ${what} has no body. That is also what Node answers by itself: is there a listener for 'clientError', and does it send the reason as text?`,
+    expected,
+    actual: 'an empty body',
+  });
+  answer.expect(answer.text.trim() === reason, {
+    diagnosis: 'reason-differs',
+    message: `The body of the answer to ${what} must be the status's own words.`,
+    expected: reason,
+    actual: brief(answer.text),
+  });
+  if ((await connection.closed(700)) === 'open') {
+    answer.fail({
+      diagnosis: 'client-error-left-open',
+      message: `After its answer to ${what} the server left the connection open. After malformed bytes nobody knows where the next request begins: end the socket.`,
+      expected,
+      actual: 'the connection is still open',
+    });
+  }
+}
+
+/** Whether the program has ended; a moment is waited for, because a connection is closed before the exit is known. */
+async function died({ program }: Trial): Promise<boolean> {
+  await program.when(() => program.exit !== null, 300);
+  return program.exit !== null;
+}
+
+const closedSilently = async (t: Trial, { outcome, received }: Exchange): Promise<boolean> =>
+  (outcome === 'connection-closed' || outcome === 'connection-reset') && received.length === 0 && !(await died(t));
+
+/** The answer in an exchange; where there is none, the step fails with the kernel's explanation. */
+async function answerOf(t: Trial, connection: Connection, exchange: Exchange, causes: OutcomeCauses = {}): Promise<Answer> {
+  if (exchange.outcome === 'answered') return new Answer(exchange);
+  if ((await died(t)) || exchange.outcome !== 'connection-closed') {
+    return connection.answer({ limit: 1, method: exchange.method, target: exchange.target, causes });
+  }
+  t.fail({
+    diagnosis: 'answer-cut',
+    message: 'The connection was closed before the answer was whole. socket.end(text) sends the text and then closes; destroy() does not wait.',
+    expected: 'a whole answer',
+    actual: exchange.note,
+    exchange,
+  });
+}
+
+/** What a program that cannot listen says, and how it ends. */
+async function expectPortTaken(t: Trial): Promise<void> {
+  const taken = t.program.port;
+  const second = await t.start({ env: { PORT: String(taken) }, expectListening: false });
+  await second.when(() => second.exit !== null, 3000);
+  const expected = `one sentence with ${taken} on standard error, and exit status 1`;
+  const actual = `${second.exit ? `exit status ${second.exit.code}` : 'it still runs'}; standard error: ${brief(second.stderr.trim(), 300) || '(nothing)'}`;
+  const failure = { expected, actual, exchange: undefined };
+  t.check(!/^\s+at .+:\d+/m.test(second.stderr), {
+    diagnosis: 'port-taken-crash',
+    message: `On the taken port a second copy prints a stack trace. Whoever started it should read one sentence: listen for the server's 'error' event, and say what it means.`,
+    ...failure,
+  });
+  t.check(second.exit, {
+    diagnosis: 'port-taken-runs-on',
+    message: 'A second copy on the taken port runs on although it listens nowhere. End it with status 1, so that whoever started it notices.',
+    ...failure,
+  });
+  const { code } = second.exit as { code: number | null };
+  t.check(code === 1, {
+    diagnosis: code === 0 ? 'port-taken-exit-zero' : 'wrong-exit-code',
+    message:
+      code === 0
+        ? 'A second copy on the taken port ends with status 0, which says that all went well. The error was swallowed; status 1 says that it failed.'
+        : `A second copy on the taken port ends with status ${code}; it must be 1.`,
+    ...failure,
+  });
+  t.check(second.stderr.includes(String(taken)), {
+    diagnosis: second.stdout.includes(String(taken)) ? 'complaint-on-stdout' : 'complaint-without-port',
+    message: second.stdout.includes(String(taken))
+      ? 'The sentence about the taken port went to standard output. Complaints belong on standard error: console.error.'
+      : 'A second copy on the taken port ends, but its standard error does not name the port.',
+    ...failure,
+  });
+  t.check(linesOf(second.stderr).filter(Boolean).length === 1, {
+    diagnosis: 'more-than-a-sentence',
+    message: 'For the taken port more than one line came on standard error. One sentence is what a reader needs.',
+    ...failure,
+  });
+}
+
+/** An address that is not this machine's (RFC 5737): nothing is sent there, for the system refuses to listen on it. */
+const foreignAddress = '192.0.2.1';
+
+async function expectOtherErrorsThrown(t: Trial): Promise<void> {
+  const program = await t.start({ env: { HOST: foreignAddress }, expectListening: false });
+  await program.when(() => program.exit !== null || program.stdout.includes('Server listening'), 3000);
+  const expected = 'an exit status other than 0, and EADDRNOTAVAIL on standard error';
+  const actual = `${program.exit ? `exit status ${program.exit.code}` : 'it still runs'}; standard error: ${brief(program.stderr.trim(), 300) || '(nothing)'}`;
+  const failure = { expected, actual, exchange: undefined };
+  t.check(!program.stdout.includes('Server listening'), {
+    diagnosis: 'host-ignored',
+    message: `With HOST=${foreignAddress}, which is not this machine, the program says that it listens. HOST chooses the address.`,
+    ...failure,
+  });
+  t.check(program.exit && program.exit.code !== 0, {
+    diagnosis: 'error-swallowed',
+    message: `With HOST=${foreignAddress} the server cannot listen (EADDRNOTAVAIL), and the program ${program.exit ? 'ends as if all were well' : 'goes on as if nothing had happened'}. An 'error' listener that does not throw swallows every error but the one it knows.`,
+    ...failure,
+  });
+  t.check(program.stderr.includes('EADDRNOTAVAIL'), {
+    diagnosis: 'wrong-error-blamed',
+    message: 'The server could not listen for another reason (EADDRNOTAVAIL), and standard error does not say so. Only EADDRINUSE means that the port is taken.',
+    ...failure,
+  });
+}
+
+/* ---- step 5 ---- */
+
+async function expectLimits(t: Trial, wanted: Record<'headersTimeout' | 'requestTimeout' | 'keepAliveTimeout', number>): Promise<void> {
+  const answer = await t.get('/limits');
+  answer.expectStatus(200);
+  const limits = answer.json() as Record<string, unknown>;
+  for (const [name, ms] of Object.entries(wanted)) {
+    answer.expect(limits[name] === ms, {
+      diagnosis: 'limit-not-set',
+      message: `${name} is ${brief(String(limits[name]), 20)}; it was to be ${ms}. It is a property of the server, in milliseconds.`,
+      expected: JSON.stringify(wanted),
+      actual: brief(answer.text),
+    });
+  }
+}
+
+/** Sends the beginning of a request, and waits for the 408. */
+async function expectTimedOut(t: Trial, bytes: string, limit: 'headersTimeout' | 'requestTimeout'): Promise<void> {
+  const connection = t.connect();
+  await connection.write(bytes);
+  const exchange = await connection.attempt({ limit: 1500 });
+  const what = limit === 'headersTimeout' ? 'half of a head' : 'a head and half of a body';
+  const expected = 'status 408 when the limit has passed, and the connection closed';
+  if (exchange.outcome === 'no-answer') {
+    t.fail({
+      diagnosis: limit === 'headersTimeout' ? 'half-head-waits' : 'half-body-waits',
+      message: `A client that sends ${what} and then nothing is still waited for long after ${limit} should have ended it.`,
+      expected,
+      actual: 'nothing; the connection is still open',
+      exchange,
+    });
+  }
+  if (await closedSilently(t, exchange)) {
+    t.fail({
+      diagnosis: 'time-out-without-408',
+      message: `A client that sends ${what} and then nothing is cut off without a word. When ${limit} has passed, 'clientError' comes with the code ERR_HTTP_REQUEST_TIMEOUT: answer 408.`,
+      expected,
+      actual: 'the connection closed, no bytes',
+      exchange,
+    });
+  }
+  const answer = await answerOf(t, connection, exchange);
+  answer.expectStatus(408, [
+    {
+      if: (a) => a.status === 400,
+      diagnosis: 'time-out-answered-400',
+      message: `A client that was too slow got 400, as if its request were malformed. The error in 'clientError' has the code ERR_HTTP_REQUEST_TIMEOUT then: that is a 408.`,
+    },
+  ]);
+  if ((await connection.closed(700)) === 'open') {
+    answer.fail({
+      diagnosis: 'timed-out-left-open',
+      message: 'After its 408 the server left the connection open.',
+      expected,
+      actual: 'the connection is still open',
+    });
+  }
+}
+
+/* ---- steps 6 and 7 ---- */
+
+const guid = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
+const sha1 = (data: string | Buffer, encoding: 'base64' | 'hex' = 'base64'): string => createHash('sha1').update(data).digest(encoding);
+
+interface Handshake {
+  target?: string;
+  method?: string;
+  key?: string | undefined;
+  version?: string | undefined;
+  upgrade?: string;
+  connection?: string;
+}
+
+function handshake({ target = '/echo', method = 'GET', upgrade = 'websocket', connection = 'Upgrade', ...rest }: Handshake = {}): string {
+  const key = 'key' in rest ? rest.key : randomBytes(16).toString('base64');
+  const version = 'version' in rest ? rest.version : '13';
+  return request(target, method, `Connection: ${connection}`, `Upgrade: ${upgrade}`, ...(key === undefined ? [] : [`Sec-WebSocket-Key: ${key}`]), ...(version === undefined ? [] : [`Sec-WebSocket-Version: ${version}`]), ...(method === 'GET' ? [] : ['Content-Length: 0']));
+}
+
+/** A masked text frame, as a client sends it (RFC 6455, 5.2). */
+function textFrame(text: string): Buffer {
+  const payload = Buffer.from(text);
+  const mask = randomBytes(4);
+  return Buffer.concat([Buffer.from([0x81, 0x80 | payload.length]), mask, payload.map((byte, index) => byte ^ (mask[index % 4] ?? 0))]);
+}
+
+/** The same text as the server sends it: not masked. */
+const echoed = (text: string): Buffer => Buffer.concat([Buffer.from([0x81, Buffer.byteLength(text)]), Buffer.from(text)]);
+
+/** Sends a handshake, and more in the same packet, and expects to be let in. */
+async function shakeHands(t: Trial, options: Handshake = {}, first: Buffer = Buffer.alloc(0)): Promise<Connection> {
+  const key = options.key ?? randomBytes(16).toString('base64');
+  const connection = t.connect();
+  await connection.write(Buffer.concat([Buffer.from(handshake({ ...options, key })), first]));
+  const exchange = await connection.attempt();
+  const expected = `101 with Upgrade: websocket, Connection: Upgrade and Sec-WebSocket-Accept: ${sha1(key + guid)}`;
+  if (exchange.outcome === 'not-http' || (exchange.received.length > 0 && !exchange.message)) {
+    t.fail({ ...malformed(exchange, 'the handshake'), expected });
+  }
+  if (exchange.outcome === 'no-answer') {
+    t.fail({
+      diagnosis: 'upgrade-left-hanging',
+      message: "The handshake got no answer and the connection stays open. Once you listen for 'upgrade', the socket is yours: nobody else answers on it.",
+      expected,
+      actual: 'nothing; the connection is still open',
+      exchange,
+    });
+  }
+  const answer = exchange.message ? new Answer(exchange) : await answerOf(t, connection, exchange);
+  answer.expectStatus(101, [
+    {
+      if: (a) => a.status === 404,
+      diagnosis: 'upgrade-not-heard',
+      message: "The handshake was answered as an ordinary request, or its path was not recognised. Is there a listener for 'upgrade', and does it know /echo?",
+    },
+  ]);
+  answer.expectHeader('Upgrade', /^websocket$/i);
+  answer.expectHeader('Connection', (value) => /(^|,)\s*upgrade\s*(,|$)/i.test(value));
+  const accept = answer.header('Sec-WebSocket-Accept');
+  if (accept !== sha1(key + guid)) {
+    const slips: [string, string, string][] = [
+      [sha1(key + guid, 'hex'), 'accept-in-hex', 'The hash is right and written in hexadecimal; Sec-WebSocket-Accept is base64.'],
+      [sha1(key), 'accept-without-guid', 'Sec-WebSocket-Accept is the hash of the key alone: the fixed text of RFC 6455 belongs behind the key.'],
+      [key, 'key-sent-back', 'Sec-WebSocket-Accept is the key itself. It is the SHA-1 of the key and the fixed text, in base64.'],
+      [sha1(Buffer.concat([Buffer.from(key, 'base64'), Buffer.from(guid)])), 'key-was-decoded', 'The key was decoded before it was hashed. It is hashed as the text that came.'],
+      [sha1(guid + key), 'accept-in-wrong-order', 'The fixed text stands before the key; it belongs behind it.'],
+      [sha1(sha1(key + guid, 'hex')), 'accept-in-hex', 'The hash was written in hexadecimal before it became base64: digest("base64") makes it from the bytes.'],
+      [Buffer.from(sha1(key + guid, 'hex')).toString('base64'), 'accept-in-hex', 'The hash was written in hexadecimal before it became base64: digest("base64") makes it from the bytes.'],
+      [createHash('sha256').update(key + guid).digest('base64'), 'accept-not-sha1', 'Sec-WebSocket-Accept was made with SHA-256; RFC 6455 says SHA-1.'],
+    ];
+    const slip = slips.find(([value]) => value === accept);
+    answer.fail({
+      diagnosis: slip?.[1] ?? (accept === undefined ? 'accept-missing' : 'wrong-accept'),
+      message: slip?.[2] ?? (accept === undefined ? 'The 101 has no Sec-WebSocket-Accept, so the client hangs up.' : 'Sec-WebSocket-Accept is not the one for this key. It is base64(SHA-1(key + the fixed text of RFC 6455)), for the key of this very request.'),
+      expected: sha1(key + guid),
+      actual: accept ?? '(none)',
+    });
+  }
+  answer.expectNoHeader('Sec-WebSocket-Extensions');
+  // What follows is no HTTP: it stays on the connection.
+  return connection;
+}
+
+/** Waits for a text that the server sends back in a frame. */
+async function expectEcho(t: Trial, connection: Connection, text: string, failure: { diagnosis: string; message: string }, limit?: number): Promise<void> {
+  if (await connection.until((bytes) => bytes.includes(echoed(text)), limit)) return;
+  await t.settle();
+  if (connection.state !== 'open' && failure.diagnosis === 'socket-not-passed-on') {
+    t.fail({
+      diagnosis: 'closed-after-101',
+      message: 'The 101 came, and then the server closed the connection. socket.end() is for a last word; here the conversation only begins.',
+      expected: `a text frame with ${text}`,
+      actual: brief(connection.received.toString('latin1')) || 'nothing; the connection is closed',
+      exchange: undefined,
+    });
+  }
+  t.fail({
+    ...failure,
+    expected: `a text frame with ${text}`,
+    actual: brief(connection.received.toString('latin1')) || `nothing; the connection is ${connection.state === 'open' ? 'open' : 'closed'}`,
+    exchange: undefined,
+  });
+}
+
+/** A client as a browser has it, where Node has it too: since 22. Gives what came back, or why nothing did. */
+async function talkAsBrowser(port: number, text: string): Promise<string | undefined> {
+  const { WebSocket } = globalThis as { WebSocket?: new (url: string) => EventTarget & { send(data: string): void; close(): void } };
+  if (!WebSocket) return undefined;
+  const socket = new WebSocket(`ws://127.0.0.1:${port}/echo`);
+  return new Promise((resolve) => {
+    const timer = setTimeout(() => over('nothing within 2 s'), 2000);
+    const over = (result: string): void => {
+      clearTimeout(timer);
+      socket.close();
+      resolve(result);
+    };
+    socket.addEventListener('open', () => socket.send(text));
+    socket.addEventListener('message', (event) => over(String((event as Event & { data: unknown }).data)));
+    socket.addEventListener('error', () => over('the client gave up'));
+  });
+}
+
+/** Refused means: this status, whole, and the connection closed. */
+async function expectTurnedAway(
+  t: Trial,
+  options: Handshake,
+  statuses: number[],
+  what: string,
+  diagnosis: string,
+  why: string,
+): Promise<Answer> {
+  const connection = t.connect();
+  await connection.write(handshake(options));
+  const exchange = await connection.attempt({ method: options.method ?? 'GET', target: options.target ?? '/echo' });
+  const expected = `status ${statuses.join(' or ')}, and the connection closed`;
+  if (exchange.outcome === 'not-http' || (exchange.received.length > 0 && !exchange.message)) {
+    t.fail({ ...malformed(exchange, what.replace(/^A/, 'a')), expected });
+  }
+  if (exchange.outcome === 'no-answer' || exchange.outcome === 'response-never-ended') {
+    t.fail({
+      diagnosis: 'upgrade-left-hanging',
+      message: `${what} ${exchange.outcome === 'no-answer' ? 'got no answer' : 'got an answer without an end'} and was left open. Whatever asks for an upgrade gets an answer, or at least a closed socket.`,
+      expected,
+      actual: exchange.note ?? 'nothing; the connection is still open',
+      exchange,
+    });
+  }
+  if (await closedSilently(t, exchange)) {
+    t.fail({
+      diagnosis: 'refused-without-a-word',
+      message: `${what} was cut off without an answer. ${why}`,
+      expected,
+      actual: 'the connection closed, no bytes',
+      exchange,
+    });
+  }
+  const answer = await answerOf(t, connection, exchange);
+  answer.expect(statuses.includes(answer.status), {
+    diagnosis,
+    message: `${what} got ${answer.status}. ${why}`,
+    expected,
+    actual: `status ${answer.status} ${answer.reason}`,
+  });
+  // An ordinary answer may leave the connection open for the next request.
+  if (answer.status >= 400 && (await connection.closed(700)) === 'open') {
+    answer.fail({
+      diagnosis: 'refused-left-open',
+      message: `${what} was refused, but its socket was left open. Nobody reads it any more: end it.`,
+      expected,
+      actual: 'the connection is still open',
+    });
+  }
+  return answer;
+}
+
+const upgraded = { crashed: { diagnosis: 'reset-stops-server', message: "A client reset its connection after the upgrade, and the whole server died of it. Node has taken its own listeners off that socket: listen for 'error' on it, before anything else." } };
+
+export default suite('10-server-events', {
+  async 'Print the order of events'(t) {
+    const program = await t.start();
+    const own = t.on(program);
+    const events = (): string[] => eventsIn(program.stdout);
+    const count = (name: string): number => events().filter((event) => event === name).length;
+    // Whoever asked whether the program listens has gone.
+    await program.when(() => count('listening') > 0 && count('connection') === count('connection close'), 300);
+    const before = events().length;
+
+    const connection = own.connect();
+    (await ask(connection, `/?${t.word()}`)).expectStatus(200);
+    await ask(connection, `/${t.word()}`, 'Connection: close');
+    await connection.closed();
+    await program.when(() => count('connection close') > 0 && count('response close') >= 2, 400);
+    const seen = events().slice(before);
+    const each = ['request', 'response finish', 'response close'];
+    const expected = ['connection', ...each, ...each, 'connection close'];
+    const both = { expected: expected.join('\n'), actual: shown(seen) };
+    const times = (name: string): number => seen.filter((event) => event === name).length;
+    const missing = ['listening', ...expected].find((name) => !events().includes(name));
+    if (events().length === 0) {
+      t.fail({
+        diagnosis: eventsIn(program.stderr).length > 0 ? 'events-on-stderr' : 'no-events',
+        message:
+          eventsIn(program.stderr).length > 0
+            ? 'The events went to standard error. Print them on standard output: console.log.'
+            : 'Two requests came on one connection, and the program printed no line "event: NAME".',
+        ...both,
+      });
+    }
+    if (missing !== undefined) {
+      t.fail({
+        diagnosis: 'event-missing',
+        message: `Two requests were answered on one connection, which was then closed, and "event: ${missing}" was never printed.`,
+        ...both,
+        expected: `event: ${missing}`,
+        actual: shown(events()),
+      });
+    }
+    t.check(times('connection') === 1, {
+      diagnosis: 'connection-for-each-request',
+      message: `"event: connection" was printed ${times('connection')} times for one connection that carried two requests. 'connection' is an event of the server, and comes once.`,
+      ...both,
+    });
+    t.check(times('connection close') === 1 && times('response close') === 2 && times('response finish') === 2 && times('request') === 2, {
+      diagnosis: 'listener-added-again',
+      message: 'One connection carried two requests: each request, answer and close happens once. Is a listener added to the socket with every request, or to the response twice?',
+      ...both,
+    });
+    t.check(times('close') === 0, {
+      diagnosis: 'close-too-early',
+      message: '"event: close" was printed although the server still listens: it stands for the close event of the server, not of a response or a connection.',
+      ...both,
+    });
+    t.check(seen.join() === expected.join(), {
+      diagnosis: 'events-out-of-order',
+      message: 'The events were printed in another order than they happen in. Print each one in its own listener, at once.',
+      ...both,
+    });
+
+    const [finished, closes] = [count('response finish'), count('response close')];
+    const left = await beginSlow(own, '/slow?ms=60000');
+    left.reset();
+    await program.when(() => count('response close') > closes, 500);
+    t.check(count('response close') > closes, {
+      diagnosis: 'event-missing',
+      message: 'A client left in the middle of its answer, and no "event: response close" was printed: it comes for every response, whole or not.',
+      expected: 'event: response close',
+      actual: shown(events().slice(-4)),
+    });
+    await program.when(() => count('connection') === count('connection close'), 500);
+    t.check(count('connection') === count('connection close'), {
+      diagnosis: 'event-missing',
+      message: 'A client reset its connection, and no "event: connection close" was printed. A socket\'s \'close\' always comes; \'end\' comes only when the client says goodbye.',
+      expected: 'event: connection close',
+      actual: shown(events().slice(-4)),
+    });
+    t.check(count('response finish') === finished, {
+      diagnosis: 'finish-without-end',
+      message: 'A client left in the middle of its answer, and "event: response finish" was printed: it was never finished. Which event is that line printed for?',
+      expected: 'no response finish for an answer that was cut',
+      actual: shown(events().slice(-4)),
+    });
+
+    (await own.send({ method: 'POST', target: '/close' })).expectStatus(200);
+    await program.when(() => program.exit !== null, 1500);
+    await program.when(() => count('close') > 0, 100);
+    t.check(count('close') === 1, {
+      diagnosis: count('close') === 0 ? 'event-missing' : 'listener-added-again',
+      message: `POST /close closes the server, and "event: close" was printed ${count('close')} times. It comes once, when the server no longer listens and the last connection has ended.`,
+      expected: 'event: close, once',
+      actual: shown(events().slice(-6)),
+    });
+    t.check(count('listening') === 1, {
+      diagnosis: 'listener-added-again',
+      message: `"event: listening" was printed ${count('listening')} times. A server begins to listen once.`,
+      expected: 'event: listening, once',
+      actual: shown(events()),
+    });
+  },
+
+  async 'Log a request when it is over'(t) {
+    const { program } = t;
+    const missing = `/${t.word()}?x=${t.int(10, 99)}`;
+    await t.get(missing);
+    const first = await logLine(t, 'GET', missing, '404 1 ms');
+    t.check(first.status === '404', {
+      diagnosis: first.status === '200' ? 'status-too-early' : 'wrong-status-logged',
+      message:
+        first.status === '200'
+          ? 'The line says 200, and the answer was 404: res.statusCode was read before the handler had set it. Read it when the response is over.'
+          : `The line says ${first.status}, and the answer was 404.`,
+      expected: `GET ${missing} 404 1 ms`,
+      actual: first.text,
+    });
+
+    // A slow one, and quick ones on other connections meanwhile.
+    const target = `/slow?ms=80&for=${t.word()}`;
+    const began = performance.now();
+    const slow = await beginSlow(t, target);
+    const answered = slow.answer({ method: 'GET', target });
+    let over = false;
+    void answered.then(() => (over = true), () => (over = true));
+    let askedSince = 0; // Quick ones that were answered after the line was there and before the slow one was over.
+    for (let n = 0; n < 200 && !over; n++) {
+      const there = logged(program, 'GET', target).length > 0;
+      await t.get(`/?${n}`);
+      if (there && !over) askedSince += 1;
+    }
+    (await answered).expectStatus(200);
+    const took = performance.now() - began;
+    const line = await logLine(t, 'GET', target, '200 81 ms');
+    const expected = `GET ${target} 200 ${Math.round(took)} ms`;
+    t.check(line.status === '200', { diagnosis: 'wrong-status-logged', message: `The line says ${line.status}, and the answer was 200, whole.`, expected, actual: line.text });
+    if (line.ms < 70 || line.ms > took + 200) {
+      const seconds = line.ms >= 0.07 && line.ms * 1000 <= took + 200;
+      const quick = line.ms < 70;
+      const early = quick && askedSince > 1;
+      t.fail({
+        diagnosis: seconds ? 'time-in-seconds' : early ? 'logged-too-early' : quick ? 'start-time-shared' : 'wrong-time-logged',
+        message: seconds
+          ? 'The time is in seconds; it must be in milliseconds.'
+          : early
+            ? 'The line was printed while the answer was still on the way. The response tells when it is over.'
+            : quick
+              ? 'The answer took more than 80 ms and the line says less. Other requests came meanwhile: is the time of the start kept in a variable that all requests share?'
+              : 'The time in the line is longer than the request took.',
+        expected,
+        actual: line.text,
+      });
+    }
+
+    const abandoned = `/slow?ms=60000&for=${t.word()}`;
+    const left = await beginSlow(t, abandoned);
+    left.reset();
+    await program.when(() => logged(program, 'GET', abandoned).length > 0, 500);
+    t.check(program.stdout.includes(abandoned), {
+      diagnosis: 'aborted-not-logged',
+      message: "A client left in the middle of its answer, and no line was printed for it. 'finish' comes only for an answer that was sent to its end; 'close' always comes.",
+      expected: `GET ${abandoned} aborted 3 ms`,
+      actual: '(no such line)',
+    });
+    const aborted = await logLine(t, 'GET', abandoned, 'aborted 3 ms');
+    t.check(aborted.status === 'aborted', {
+      diagnosis: 'aborted-logged-as-answered',
+      message: 'A client left in the middle of its answer, and the line shows a status as if it had got it. res.writableFinished says whether the answer was sent to its end.',
+      expected: `GET ${abandoned} aborted 3 ms`,
+      actual: aborted.text,
+    });
+
+    // Two on one connection, of another method.
+    const connection = t.connect();
+    for (const path of [`/${t.word()}`, '/upload']) {
+      const sent = `${path}?y=${t.word()}`;
+      await connection.write(`${request(sent, 'POST', 'Content-Length: 3')}abc`);
+      const answer = await connection.answer({ method: 'POST', target: sent });
+      const status = path === '/upload' ? '200' : '404';
+      answer.expectStatus(Number(status));
+      const post = await logLine(t, 'POST', sent, `${status} 1 ms`);
+      t.check(post.status === status, {
+        diagnosis: 'wrong-status-logged',
+        message: `The line says ${post.status}, and the answer was ${status}.`,
+        expected: `POST ${sent} ${status} 1 ms`,
+        actual: post.text,
+      });
+    }
+  },
+
+  async 'Count and limit connections'(t) {
+    const connection = t.connect();
+    const base = await untilOpen(t, connection, 1, 'although this is the only connection');
+    const requests = t.int(3, 6);
+    for (let n = 0; n < requests; n++) await ask(connection, '/');
+    const after = await countsOn(connection);
+    const actual = `${after.requests - base.requests} requests and ${after.connections - base.connections} connections more`;
+    const expected = `${requests + 1} requests and 0 connections more`;
+    t.check(after.connections === base.connections, {
+      diagnosis: 'connections-counted-per-request',
+      message: `${requests + 1} requests came on a connection that was open already, and connections went up. One connection carries many requests.`,
+      expected,
+      actual,
+    });
+    t.check(after.requests === base.requests + requests + 1, {
+      diagnosis: after.requests === base.requests ? 'requests-counted-as-connections' : 'requests-miscounted',
+      message:
+        after.requests === base.requests
+          ? `${requests + 1} requests came on a connection that was open already, and requests did not go up. 'connection' comes once for a connection; 'request' comes for each request.`
+          : `${requests + 1} requests came on one connection, and requests went up by ${after.requests - base.requests}.`,
+      expected,
+      actual,
+    });
+    const [second, third] = [t.connect(), t.connect()];
+    await ask(second, '/');
+    await ask(third, '/');
+    const three = await untilOpen(t, connection, 3, 'with three connections open');
+    t.check(three.connections === base.connections + 2, {
+      diagnosis: 'connections-miscounted',
+      message: `Two further connections were opened, and connections went up by ${three.connections - base.connections}. It counts all that were let in, and never goes down.`,
+      expected: `connections: ${base.connections + 2}`,
+      actual: `connections: ${three.connections}`,
+    });
+    second.reset();
+    third.end();
+    const one = await untilOpen(t, connection, 1, 'after one of three connections was reset and one ended');
+    t.check(one.connections === base.connections + 2, {
+      diagnosis: 'connections-miscounted',
+      message: 'connections went down when connections were closed. It counts all that were let in since the start; open is what goes down.',
+      expected: `connections: ${base.connections + 2}`,
+      actual: `connections: ${one.connections}`,
+    });
+
+    const program = await t.start({ env: { MAX_CONNECTIONS: '3' } });
+    const limited = t.on(program);
+    const refusedTooEarly = { diagnosis: 'limit-too-low', message: 'MAX_CONNECTIONS is 3, and a client was refused its second or third connection. That many are allowed.' };
+    const mine = limited.connect();
+    await untilOpen(limited, mine, 1, 'although this is the only connection');
+    await letIn(limited, refusedTooEarly);
+    const last = await letIn(limited, refusedTooEarly);
+    for (let n = 0; n < 5; n++) {
+      await mine.write(request('/'));
+      const exchange = await mine.attempt();
+      if (exchange.outcome !== 'answered') {
+        t.fail({
+          diagnosis: 'limit-counts-requests',
+          message: `A connection within the limit was cut off at its ${n + 2}nd request. The limit is for connections; one of them may carry any number of requests.`,
+          expected: 'status 200',
+          actual: exchange.outcome,
+          exchange,
+        });
+      }
+    }
+    for (const nth of ['first', 'second', 'third', 'fourth']) await refusedOne(limited, nth);
+    await untilOpen(limited, mine, 3, 'while three connections are open and four more were refused');
+    if (process.platform === 'linux') {
+      const other = await askFrom('127.0.0.2', program.port);
+      t.check(other === 200, {
+        diagnosis: 'limit-for-all-clients',
+        message: 'One client holds three connections, and now another client, with another address, is refused as well. The limit is for each client address: socket.remoteAddress.',
+        expected: 'status 200 for a client at 127.0.0.2',
+        actual: String(other),
+        exchange: undefined,
+      });
+    }
+    last.reset();
+    await untilOpen(limited, mine, 2, 'after one of three connections was reset');
+    await letIn(limited, {
+      diagnosis: 'place-not-given-back',
+      message: 'A client held three connections, closed one and opened another, and was refused: its place was not given back. Refused connections must not take one either.',
+    });
+    await refusedOne(limited, 'next');
+  },
+
+  async 'Handle both kinds of error'(t) {
+    const word = t.word();
+    const garbage: [what: string, bytes: string][] = [
+      ['a line that is no request', `${word}\r\n\r\n`],
+      ['a TLS hello', '\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03'],
+      ['a header field with a blank in its name', request('/', 'GET', `${word} x: 1`)],
+      ['a chunked body with a bad chunk size', `${request('/upload', 'POST', 'Transfer-Encoding: chunked')}zz\r\n`],
+    ];
+    for (const [what, bytes] of garbage) {
+      const connection = t.connect();
+      await connection.write(bytes);
+      await expectRefused(t, connection, 400, what);
+    }
+    const large = t.connect();
+    await large.write(request('/', 'GET', `X-Large: ${word.repeat(4000)}`));
+    await expectRefused(t, large, 431, 'a head that is too large', [
+      {
+        if: (a) => a.status === 400,
+        diagnosis: 'overflow-answered-400',
+        message: 'A head that is too large got 400. The error has the code HPE_HEADER_OVERFLOW then: that is a 431.',
+      },
+    ]);
+
+    const mixed = t.connect();
+    (await ask(mixed, '/')).expectStatus(200);
+    await mixed.write(`${word} ${word}\r\n\r\n`);
+    await expectRefused(t, mixed, 400, 'garbage behind a good request');
+
+    // Clients that send half of something, or nonsense, and are gone: there is nobody left to answer.
+    const died = { crashed: { diagnosis: 'reset-stops-server', message: "A client reset its connection, and the whole server died of it. In 'clientError' the socket may be gone already: look whether it can still be written to." } };
+    for (const bytes of ['GET / HTTP/1.1\r\nHo', `${word}\r\n\r\n`, '']) {
+      const connection = t.connect();
+      await connection.opened();
+      await connection.write(bytes);
+      connection.reset();
+      (await t.get('/', { causes: died })).expectStatus(200);
+    }
+
+    await Promise.all([expectPortTaken(t), expectOtherErrorsThrown(t)]);
+    (await t.get('/')).expectStatus(200);
+  },
+
+  async 'Limit the time of silence'(t) {
+    const [idle, heads, bodies] = await Promise.all([
+      t.start({ env: { IDLE_MS: '100' } }),
+      t.start({ env: { IDLE_MS: '60000', HEADERS_MS: '120', REQUEST_MS: '60000' } }),
+      t.start({ env: { IDLE_MS: '60000', HEADERS_MS: '100', REQUEST_MS: '150' } }),
+    ]);
+    const [onIdle, onHeads, onBodies] = [t.on(idle), t.on(heads), t.on(bodies)];
+
+    const silent = async (): Promise<void> => {
+      const connection = onIdle.connect();
+      await connection.opened();
+      if ((await connection.closed(1500)) !== 'open') return;
+      t.fail({
+        diagnosis: 'silent-left-open',
+        message: 'IDLE_MS is 100, and a connection that has never sent a byte is still open after 1.5 s. Browsers open such spare connections, and so do those who want to wear a server out.',
+        expected: 'closed after 100 ms',
+        actual: 'open',
+        exchange: undefined,
+      });
+    };
+
+    const busy = async (): Promise<void> => {
+      const connection = onIdle.connect();
+      await ask(connection, '/');
+      for (const target of ['/slow?ms=250', '/slow?ms=250&again']) {
+        await connection.write(request(target));
+        const exchange = await connection.attempt({ method: 'GET', target });
+        if (exchange.outcome === 'answered' || (await died(onIdle))) continue;
+        t.fail({
+          diagnosis: 'busy-connection-cut',
+          message: 'IDLE_MS is 100, and an answer that takes 250 ms was cut in the middle. Nothing moved on the wire, but the connection was not idle: its answer was on the way.',
+          expected: 'first\nlast\n',
+          actual: brief(exchange.message?.body.toString() ?? '') || exchange.outcome,
+          exchange,
+        });
+      }
+    };
+    const busyFirst = async (): Promise<void> => {
+      const connection = onIdle.connect();
+      await connection.write(request('/slow?ms=250'));
+      const exchange = await connection.attempt({ method: 'GET', target: '/slow?ms=250' });
+      if (exchange.outcome === 'answered' || (await died(onIdle))) return;
+      t.fail({
+        diagnosis: 'busy-connection-cut',
+        message: 'IDLE_MS is 100, and an answer that takes 250 ms was cut in the middle. Nothing moved on the wire, but the connection was not idle: its answer was on the way.',
+        expected: 'first\nlast\n',
+        actual: brief(exchange.message?.body.toString() ?? '') || exchange.outcome,
+        exchange,
+      });
+    };
+
+    /** After an answer: announced, or else shown. */
+    const kept = async (): Promise<void> => {
+      const announced = onBodies.connect();
+      const answer = await ask(announced, '/');
+      if (/\btimeout=60\b/.test(answer.header('Keep-Alive') ?? '')) return;
+      const connection = onIdle.connect();
+      await ask(connection, '/');
+      if ((await connection.closed(2500)) !== 'open') return;
+      answer.fail({
+        diagnosis: 'kept-alive-too-long',
+        message: 'IDLE_MS is 100, and a connection is still open 2.5 s after its last answer. keepAliveTimeout is the limit for that.',
+        expected: 'closed within IDLE_MS and the second that Node adds',
+        actual: `open; Keep-Alive: ${answer.header('Keep-Alive') ?? '(none)'}`,
+      });
+    };
+
+    const all = await Promise.allSettled([
+      expectLimits(onIdle, { headersTimeout: 60_000, requestTimeout: 300_000, keepAliveTimeout: 100 }),
+      expectLimits(onHeads, { headersTimeout: 120, requestTimeout: 60_000, keepAliveTimeout: 60_000 }),
+      expectTimedOut(onHeads, 'GET / HTTP/1.1\r\nHost: localhost\r\nX-', 'headersTimeout'),
+      expectTimedOut(onBodies, `${request('/upload', 'POST', 'Content-Length: 9')}abc`, 'requestTimeout'),
+      silent(),
+      busyFirst(),
+      busy(),
+      kept(),
+    ]);
+    for (const outcome of all) if (outcome.status === 'rejected') throw outcome.reason;
+  },
+
+  async 'Shake hands with a WebSocket'(t) {
+    const [first, later] = [t.word(), t.word()];
+    const connection = await shakeHands(t, { key: 'dGhlIHNhbXBsZSBub25jZQ==' });
+    await connection.write(textFrame(first));
+    await expectEcho(t, connection, first, {
+      diagnosis: 'socket-not-passed-on',
+      message: 'The handshake is right, but what the client sends after it gets no answer: pass the socket on to talk(socket, head).',
+    });
+
+    const hasty = await shakeHands(t, {}, textFrame(first));
+    await expectEcho(t, hasty, first, {
+      diagnosis: 'head-lost',
+      message: "A client sent its first message together with the handshake, and it was lost. What came along is in head, the third argument of 'upgrade'.",
+    });
+    await hasty.write(textFrame(later));
+    await expectEcho(t, hasty, later, { diagnosis: 'socket-not-passed-on', message: 'After the first message the socket fell silent.' });
+    await connection.write(textFrame(later));
+    await expectEcho(t, connection, later, {
+      diagnosis: 'one-socket-for-all',
+      message: 'With two WebSockets open, the first one no longer gets its answers. Is the socket kept in a variable that all of them share?',
+    });
+
+    const said = await talkAsBrowser(t.program.port, first);
+    t.check(said === undefined || said === first, {
+      diagnosis: 'real-client-refuses',
+      message: "The bytes look right, but a real client (Node's own WebSocket, which is the browser's) did not get its message back.",
+      expected: first,
+      actual: said,
+      exchange: undefined,
+    });
+
+    connection.reset();
+    (await t.get('/', { causes: upgraded })).expectStatus(200);
+    const gone = t.connect();
+    await gone.write(handshake());
+    await t.get('/');
+    gone.reset();
+    (await t.get('/', { causes: upgraded })).expectStatus(200);
+    const another = await shakeHands(t);
+    another.reset();
+    (await t.get('/', { causes: upgraded })).expectStatus(200);
+    await expectAlive(t);
+
+    // Once it has been upgraded, a socket may be silent for as long as it likes.
+    const idle = t.on(await t.start({ env: { IDLE_MS: '100' } }));
+    const quiet = await shakeHands(idle);
+    const witness = idle.connect();
+    await witness.opened();
+    await witness.closed(1000);
+    await quiet.write(textFrame(first));
+    await expectEcho(idle, quiet, first, {
+      diagnosis: 'idle-cuts-websocket',
+      message: 'IDLE_MS is 100, and a WebSocket that was silent for longer was cut. That limit is for connections without a request: take it off when the socket is upgraded.',
+    });
+  },
+
+  async 'Refuse every other upgrade'(t) {
+    const ordinary = await t.get('/');
+    const other = await expectTurnedAway(
+      t,
+      { target: '/', upgrade: 'h2c', connection: 'Upgrade, HTTP2-Settings', key: undefined, version: undefined },
+      [426, ordinary.status],
+      'A request with Upgrade: h2c, as curl --http2 sends it,',
+      'other-protocol-accepted',
+      'It asks for a protocol that you do not speak: 426, or the answer that it would get without its Upgrade.',
+    );
+    const ordinaryEcho = await t.get('/echo');
+    const foreign: Answer[] = [];
+    for (const upgrade of [`${t.word()}/1`, `not-websocket`]) {
+      foreign.push(
+        await expectTurnedAway(
+          t,
+          { upgrade },
+          [426, ordinaryEcho.status],
+          `A request with Upgrade: ${upgrade}`,
+          'other-protocol-accepted',
+          'Look at the whole value of the header field Upgrade: not every upgrade is a WebSocket.',
+        ),
+      );
+    }
+    for (const answer of [other, ...foreign]) {
+      if (answer.status !== 426) continue;
+      answer.expectHeader('Upgrade', /^websocket$/i, [
+        {
+          if: () => true,
+          diagnosis: 'no-upgrade-offered',
+          message: 'A 426 says in its header field Upgrade which protocol the server does speak (RFC 9110, 15.5.22).',
+        },
+      ]);
+    }
+
+    for (const target of [`/${t.word()}`, '/echo/', '/', `/echo${t.word()}`]) {
+      await expectTurnedAway(t, { target }, [404], `A WebSocket handshake for ${target}`, 'path-not-checked', 'Only /echo takes WebSockets; another path is 404.');
+    }
+    await expectTurnedAway(t, { target: '//' }, [400, 404], 'A WebSocket handshake for //', 'path-not-checked', 'Only /echo takes WebSockets.');
+
+    const badKey = 'Without a key of 16 bytes in base64 there is no handshake: 400.';
+    await expectTurnedAway(t, { key: undefined }, [400], 'A handshake without Sec-WebSocket-Key', 'key-not-checked', badKey);
+    for (const key of [t.word(), randomBytes(20).toString('base64'), '*'.repeat(24)]) {
+      await expectTurnedAway(t, { key }, [400], `A handshake with the key ${key}`, 'key-not-checked', badKey);
+    }
+    await expectTurnedAway(t, { method: 'POST' }, [400], 'A handshake with the method POST', 'method-not-checked', 'A handshake is a GET (RFC 6455, 4.1): 400.');
+
+    for (const version of ['8', undefined]) {
+      const answer = await expectTurnedAway(
+        t,
+        { version },
+        [426],
+        version === undefined ? 'A handshake without Sec-WebSocket-Version' : `A handshake with Sec-WebSocket-Version: ${version}`,
+        'version-not-checked',
+        'Only version 13 is spoken: 426, with Sec-WebSocket-Version: 13.',
+      );
+      answer.expectHeader('Sec-WebSocket-Version', /(^|[\s,])13($|[\s,])/, [
+        {
+          if: () => true,
+          diagnosis: 'no-version-offered',
+          message: 'The refusal does not say which version would do: Sec-WebSocket-Version: 13 (RFC 6455, 4.4).',
+        },
+      ]);
+    }
+
+    // Refused, and then a reset: nobody may die of that either.
+    for (const options of [{ target: `/${t.word()}` }, { upgrade: 'h2c' }, { key: undefined }]) {
+      const connection = t.connect();
+      await connection.write(handshake(options));
+      await connection.attempt();
+      connection.reset();
+      const hasty = t.connect();
+      await hasty.write(handshake(options));
+      hasty.reset();
+      (await t.get('/', { causes: upgraded })).expectStatus(200);
+    }
+    await expectAlive(t);
+
+    // Those who ask properly are let in, in any letters.
+    const word = t.word();
+    for (const options of [{ upgrade: 'WebSocket', connection: 'keep-alive, Upgrade' }, { target: `/echo?${word}=1` }]) {
+      const exchange = await (async (): Promise<Exchange> => {
+        const connection = t.connect();
+        await connection.write(handshake(options));
+        return connection.attempt();
+      })();
+      t.check(exchange.message?.status === 101, {
+        diagnosis: 'right-handshake-refused',
+        message: `A right handshake was refused. ${'upgrade' in options ? 'The value of Upgrade is compared without regard to case: "WebSocket" is the same.' : 'The query string is not part of the path.'}`,
+        expected: '101 Switching Protocols',
+        actual: exchange.message ? `${exchange.message.status} ${exchange.message.reason}` : exchange.outcome,
+        exchange,
+      });
+      await shakeHands(t, options, textFrame(word));
+    }
+  },
+});
+
+/** The canary after resets, under its own name. */
+async function expectAlive(t: Trial): Promise<void> {
+  await t.program.when(() => t.program.exit !== null, 30);
+  (await t.get('/', { causes: upgraded })).expectStatus(200);
+}
