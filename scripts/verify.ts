@@ -1,8 +1,11 @@
 /** `npm run verify`: proves that lessons, solutions and tests agree, and that what they say is true. */
-import { parseArgs, styleText } from 'node:util';
+import { parseArgs } from 'node:util';
 import { allLessons, findLesson } from './kernel/course.ts';
 import { UsageError } from './kernel/failure.ts';
+import { exitWith } from './show/exit.ts';
+import { styleFor } from './show/style.ts';
 import { checks, type Scope } from './verify/checks.ts';
+import { canCompare, goldenNode, goldenSeed } from './verify/golden.ts';
 import { describe, sorted, type Problem } from './verify/problem.ts';
 
 const help = `npm run verify [LESSON …] [-- OPTIONS]
@@ -11,22 +14,21 @@ Checks lessons, solutions and tests: all of them, or only those of the lessons n
 
   --only CHECK   one of ${Object.keys(checks).join(', ')}; may be given several times
   --write        writes the stubs anew, and the real output into the READMEs' console blocks
-  --golden       writes the golden transcripts in tests/golden/
+  --golden       writes the golden transcripts in tests/golden/ (under Node ${goldenNode})
+  --seed N       other values in the requests; the transcripts are not compared then
   --help         this text
 
 structure  headings, steps and their titles, hints, stubs, length
 stray      files that belong nowhere, finished files that differ, solutions that go round the types
 links      links in every Markdown file
 blocks     every code block of every README: compiled, or run and compared
-catalogue  every solution, stub, wrong and valid program gets its verdict
+catalogue  every solution, stub, wrong and valid program gets its verdict; the terminal says what its transcript holds
 
 Exit status: 0 nothing found; 1 problems found; 2 used wrongly.`;
 
 type CheckName = keyof typeof checks;
 
-const colour = process.stdout.isTTY && !process.env['NO_COLOR'];
-const paint = (format: Parameters<typeof styleText>[0], text: string): string =>
-  colour ? styleText(format, text) : text;
+const { paint } = styleFor(process.stdout);
 
 async function main(): Promise<number> {
   const { values, positionals } = readArguments();
@@ -40,10 +42,17 @@ async function main(): Promise<number> {
     throw new UsageError(
       `--only takes one of ${Object.keys(checks).join(', ')}; "${unknown}" is none.`,
     );
+  if (values.golden && !(canCompare && values.seed === undefined)) {
+    throw new UsageError(
+      `--golden writes the transcripts under Node ${goldenNode} and without --seed, so that they can be compared.`,
+    );
+  }
   const scope: Scope = {
     lessons: positionals.length > 0 ? positionals.map(findLesson) : allLessons(),
     whole: positionals.length === 0,
     write: values.write ?? false,
+    golden: values.golden ?? false,
+    seed: seedOf(values.seed),
     tell: (line) => console.log(paint('dim', `  ${line}`)),
   };
 
@@ -69,6 +78,13 @@ async function main(): Promise<number> {
   return errors > 0 ? 1 : 0;
 }
 
+/** @throws UsageError unless it is a whole number */
+function seedOf(text: string | undefined): number {
+  if (text === undefined) return goldenSeed;
+  if (!/^\d{1,9}$/.test(text)) throw new UsageError(`--seed takes a whole number, not "${text}".`);
+  return Number(text);
+}
+
 function readArguments() {
   try {
     return parseArgs({
@@ -77,6 +93,7 @@ function readArguments() {
         only: { type: 'string', multiple: true },
         write: { type: 'boolean' },
         golden: { type: 'boolean' },
+        seed: { type: 'string' },
         help: { type: 'boolean', short: 'h' },
       },
     });
@@ -87,10 +104,4 @@ function readArguments() {
   }
 }
 
-try {
-  process.exitCode = await main();
-} catch (error) {
-  if (!(error instanceof UsageError)) throw error;
-  console.error(error.message);
-  process.exitCode = 2;
-}
+await exitWith(main);

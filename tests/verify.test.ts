@@ -1,13 +1,17 @@
 /** The proof of the proof: each fault that `npm run verify` looks for is put in, and found. */
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { text as readAll } from 'node:stream/consumers';
 import { describe, test } from 'node:test';
+import { stripVTControlCharacters } from 'node:util';
 import { allLessons, projectRoot, type Lesson } from '../scripts/kernel/course.ts';
 import { isUnfinished, usesOf } from '../scripts/verify/blocks.ts';
 import { checks } from '../scripts/verify/checks.ts';
 import { isExcerpt, syntaxError, typeErrors, uncheckedTypes } from '../scripts/verify/code.ts';
+import { transcript } from '../scripts/verify/golden.ts';
 import { checkHeader } from '../scripts/verify/headers.ts';
 import { checkLinks } from '../scripts/verify/links.ts';
 import { anchors, parseMarkdown } from '../scripts/verify/markdown.ts';
@@ -720,37 +724,115 @@ describe('Headers of programs', () => {
   }
 });
 
-describe('npm run verify', () => {
-  const verify = (...args: string[]) =>
-    spawnSync(process.execPath, [join(projectRoot, 'scripts/run.mjs'), 'verify', ...args], {
-      encoding: 'utf8',
-      timeout: 60_000,
-    });
+describe('Golden transcripts', () => {
+  const [lesson] = allLessons();
+  const exchange = {
+    request: 'GET /a HTTP/1.1\nHost: 127.0.0.1:40123\n',
+    response: 'HTTP/1.1 200 OK\nDate: Mon, 23 Nov 2026 06:00:00 GMT\n',
+    curl: 'curl -i http://localhost:3000/a',
+    timeline: [{ atMs: 12.3, from: 'client' as const, what: 'GET /a' }],
+  };
+  const step = {
+    step: 1,
+    title: 'One',
+    status: 'fail' as const,
+    diagnosis: 'no-answer',
+    message: 'Nothing came within 1.0 s.',
+    expected: 'a',
+    actual: 'b',
+    exchange,
+  };
+  const result = {
+    schema: 'workbook/result/v1' as const,
+    lesson: '',
+    target: '',
+    node: '',
+    seed: 1,
+    status: 'fail' as const,
+    durationMs: 1,
+    diagnosis: null,
+    message: null,
+    steps: [step],
+  };
 
-  test('It explains itself', () => {
-    const { status, stdout } = verify('--help');
+  test('What differs from run to run is a wildcard', () => {
+    assert.ok(lesson);
+    const text = transcript(lesson, result).join('\n');
+    for (const line of [
+      'Nothing came within … s.',
+      'Host: 127.0.0.1:…',
+      'Date: …',
+      '… ms',
+      'http://localhost:3000/a',
+      'expected',
+    ]) {
+      assert.ok(text.includes(line), `${line} in\n${text}`);
+    }
+    assert.ok(transcript(lesson, result).every((line) => line.length <= 80));
+  });
+
+  test('With colour it says the same', () => {
+    assert.ok(lesson);
+    const coloured = transcript(lesson, result, true).join('\n');
+    assert.notEqual(stripVTControlCharacters(coloured), coloured);
+    assert.equal(stripVTControlCharacters(coloured), transcript(lesson, result).join('\n'));
+  });
+});
+
+describe('npm run verify', { concurrency: true }, () => {
+  const verify = async (
+    ...args: string[]
+  ): Promise<{ status: number | null; stdout: string; stderr: string }> => {
+    const child = spawn(
+      process.execPath,
+      [join(projectRoot, 'scripts/run.mjs'), 'verify', ...args],
+      { timeout: 60_000 },
+    );
+    const [[status], stdout, stderr] = await Promise.all([
+      once(child, 'close') as Promise<[number | null]>,
+      readAll(child.stdout),
+      readAll(child.stderr),
+    ]);
+    return { status, stdout, stderr };
+  };
+
+  test('It explains itself', async () => {
+    const { status, stdout } = await verify('--help');
     assert.equal(status, 0);
     assert.match(stdout, /--only/);
   });
 
-  for (const args of [['99'], ['--nonsense'], ['--only', 'nonsense']]) {
-    test(`Used wrongly: ${args.join(' ')}`, () => {
-      const { status, stdout, stderr } = verify(...args);
+  for (const args of [
+    ['99'],
+    ['--nonsense'],
+    ['--only', 'nonsense'],
+    ['--seed', 'x'],
+    ['--golden', '--seed', '2'],
+  ]) {
+    test(`Used wrongly: ${args.join(' ')}`, async () => {
+      const { status, stdout, stderr } = await verify(...args);
       assert.equal(status, 2);
       assert.equal(stdout, '');
       assert.equal(stderr.trim().split('\n').length, 1);
     });
   }
 
-  test('One lesson, one check', () => {
-    const { status, stdout } = verify('1', '--only', 'links');
+  test('One lesson, one check', async () => {
+    const { status, stdout } = await verify('1', '--only', 'links');
     assert.equal(status, 0, stdout);
     assert.match(stdout, /^links\n[^]*0 problems/);
   });
 });
 
 describe('The project', () => {
-  const scope = { lessons: allLessons(), whole: true, write: false, tell: () => {} };
+  const scope = {
+    lessons: allLessons(),
+    whole: true,
+    write: false,
+    golden: false,
+    seed: 1,
+    tell: () => {},
+  };
   for (const name of ['structure', 'stray', 'links', 'blocks'] as const) {
     test(`There is no problem of ${name}`, async () => {
       const problems = sorted(await checks[name](scope)).filter(({ warning }) => !warning);

@@ -3,11 +3,11 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { loadSuite, prove } from '../kernel/catalogue.ts';
 import { allLessons, projectRoot, type Lesson } from '../kernel/course.ts';
-import { typeErrors, uncheckedTypes } from './code.ts';
+import { canCompare, checkGolden, goldenSeed, writeGolden } from './golden.ts';
 import { checkHeader } from './headers.ts';
 import { checkLinks } from './links.ts';
 import type { Problem } from './problem.ts';
-import { checkBlocks, type Readme } from './runblocks.ts';
+import type { Readme } from './runblocks.ts';
 import { machineNames, missingFiles, strayFiles, unequalFiles } from './stray.ts';
 import { checkHints, checkManifest, checkReadme, checkStubs, checkSuite } from './structure.ts';
 import { staleStubs, stubsOf, writeStubs } from './stubs.ts';
@@ -19,6 +19,10 @@ export interface Scope {
   whole: boolean;
   /** Write what can be derived: stubs, and outputs in READMEs. */
   write: boolean;
+  /** Write the golden transcripts. */
+  golden: boolean;
+  /** For the values in requests that change from run to run. */
+  seed: number;
   /** Told what is going on, line by line. */
   tell: (line: string) => void;
 }
@@ -73,6 +77,7 @@ async function suiteProblems(lesson: Lesson): Promise<Problem[]> {
 
 /** Files of an unknown shape, finished files that differ, solutions that go round the types, headers of programs. */
 async function stray({ lessons, whole }: Scope): Promise<Problem[]> {
+  const { uncheckedTypes } = await import('./code.ts'); // It loads TypeScript, which takes a while.
   const names = allLessons().map(({ name }) => name);
   const isOurs = (file: string): boolean =>
     whole || lessons.some(({ name }) => file.includes(`/${name}`));
@@ -126,6 +131,8 @@ async function links({ lessons, whole }: Scope): Promise<Problem[]> {
 
 /** Code blocks, run and compared: two READMEs at a time. */
 async function blocks({ lessons, whole, write, tell }: Scope): Promise<Problem[]> {
+  const { checkBlocks } = await import('./runblocks.ts');
+  const { typeErrors } = await import('./code.ts');
   const paths = projectFiles();
   const readmes: Readme[] = [
     ...(whole
@@ -153,25 +160,30 @@ async function blocks({ lessons, whole, write, tell }: Scope): Promise<Problem[]
   ];
 }
 
-/** Every solution, stub, wrong and valid program gets its verdict. */
-async function catalogue({ lessons, tell }: Scope): Promise<Problem[]> {
+/** Every solution, stub, wrong and valid program gets its verdict, and the terminal says what the transcripts hold. */
+async function catalogue({ lessons, seed, golden, tell }: Scope): Promise<Problem[]> {
   const problems: Problem[] = [];
+  const suites = projectFiles('tests');
   for (const lesson of lessons) {
-    if (!projectFiles('tests').includes(`tests/${lesson.name}.test.ts`)) continue; // Reported as missing.
-    const proofs = await prove(lesson, {});
+    if (!suites.includes(`tests/${lesson.name}.test.ts`)) continue; // Reported as missing.
+    // No hurry: on a busy machine, too, every step is tried, so that the transcripts stay the same.
+    const proofs = await prove(lesson, { seed, budgetMs: 60_000 });
     for (const { name, complaint } of proofs) {
-      if (complaint === undefined) continue;
-      const file =
-        name === 'solution'
-          ? `solutions/${lesson.name}`
-          : name === 'stub'
-            ? `lessons/${lesson.name}`
-            : `tests/${name.replace('/', `/${lesson.name}/`)}`;
-      problems.push({ file, line: 0, problem: complaint });
+      if (complaint !== undefined)
+        problems.push({ file: fileOf(name, lesson), line: 0, problem: complaint });
     }
     tell(`${lesson.name}: ${proofs.length} programs judged`);
+    if (golden) for (const file of await writeGolden(lesson, proofs)) tell(`wrote ${file}`);
+    else if (canCompare && seed === goldenSeed) problems.push(...checkGolden(lesson, proofs));
   }
   return problems;
+}
+
+/** Where a program of the catalogue lies. */
+function fileOf(proof: string, { name }: Lesson): string {
+  if (proof === 'solution') return `solutions/${name}`;
+  if (proof === 'stub') return `lessons/${name}`;
+  return `tests/${proof.replace('/', `/${name}/`)}`;
 }
 
 /** Works on `count` items at a time; the results come in the items' order. */

@@ -6,7 +6,9 @@ import { basename, join, relative, sep } from 'node:path';
 import { allLessons, projectRoot, solutionsDir } from '../kernel/course.ts';
 import { cleanSolution, solutionSource, stubOf } from '../kernel/stub.ts';
 
-const leftOut = new Set(['node_modules', '.git', '.workbook', 'coverage']);
+/** What no command of a README needs; the catalogue's programs are many. */
+const leftOut =
+  /^(?:node_modules|\.git|\.workbook|coverage|tests\/(?:wrong|valid|golden|attacks))$/;
 
 export class Sandbox {
   readonly root: string;
@@ -26,7 +28,7 @@ export class Sandbox {
     await mkdir(sandbox.home);
     await cp(projectRoot, sandbox.root, {
       recursive: true,
-      filter: (source) => !leftOut.has(relative(projectRoot, source).split(sep)[0] ?? ''),
+      filter: (source) => !leftOut.test(relative(projectRoot, source).replaceAll(sep, '/')),
     });
     await symlink(
       join(projectRoot, 'node_modules'),

@@ -1,0 +1,142 @@
+/** Golden transcripts: what the terminal says about each wrong program, to be read, and compared ever after. */
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Proof } from '../kernel/catalogue.ts';
+import { projectRoot, type Lesson } from '../kernel/course.ts';
+import type { Result } from '../kernel/result.ts';
+import { makeStyle, plain } from '../show/style.ts';
+import { verdict } from '../show/verdict.ts';
+import type { Problem } from './problem.ts';
+import { difference } from './wildcards.ts';
+
+/** Transcripts hold values that come from the seed. */
+export const goldenSeed = 1;
+
+/** Versions of Node word some errors differently; transcripts are written and compared on the lowest that is supported. */
+export const goldenNode = 20;
+export const canCompare = process.versions.node.startsWith(`${goldenNode}.`);
+
+const columns = 80;
+
+/** What the terminal says, line by line, with `…` for what differs from run to run. */
+export const transcript = (lesson: Lesson, result: Result, colour = false): string[] =>
+  verdict(lesson, result, makeStyle(columns, colour), { exchange: true })
+    .join('\n')
+    .split('\n')
+    .map((line) =>
+      line
+        .replace(/\b(Date: ).*GMT/i, '$1…')
+        .replace(/( *)\d+\.\d ms$/, (time) => '…'.padStart(time.length - 3) + ' ms')
+        .replace(/\b\d+(?:\.\d+)? (s|ms|MB|%)(?![\w/])/g, '… $1')
+        .replace(/(127\.0\.0\.1|localhost):\d{5}\b/g, '$1:…')
+        .replace(/\bport \d{5}\b/g, 'port …')
+        .replace(/\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b/g, '…')
+        .trimEnd(),
+    );
+
+interface Golden {
+  /** Relative to the project. */
+  file: string;
+  lines: string[];
+}
+
+/** The transcripts of a lesson as they must be; the first wrong program's also in colour. */
+function transcriptsOf(lesson: Lesson, proofs: Proof[]): Golden[] {
+  const wrong = proofs.filter(({ name, result }) => name.startsWith('wrong/') && result);
+  return wrong.flatMap(({ name, result }, index) => {
+    if (!result) return [];
+    const file = `tests/golden/${lesson.name}/${name.slice('wrong/'.length)}`;
+    const golden: Golden[] = [{ file: `${file}.txt`, lines: transcript(lesson, result) }];
+    if (index === 0) golden.push({ file: `${file}.ansi`, lines: transcript(lesson, result, true) });
+    return golden;
+  });
+}
+
+/** @param proofs of the whole lesson, judged with `goldenSeed` */
+export function checkGolden(lesson: Lesson, proofs: Proof[]): Problem[] {
+  const folder = `tests/golden/${lesson.name}`;
+  if (!existsSync(join(projectRoot, folder))) {
+    return [
+      {
+        file: folder,
+        line: 0,
+        problem: 'There are no transcripts yet; "npm run verify -- --golden" writes them.',
+      },
+    ];
+  }
+  const goldens = transcriptsOf(lesson, proofs);
+  const problems: Problem[] = [];
+  for (const { file, lines } of goldens) {
+    const path = join(projectRoot, file);
+    if (!existsSync(path)) {
+      problems.push({
+        file,
+        line: 0,
+        problem: 'This transcript is missing; "npm run verify -- --golden" writes it.',
+      });
+      continue;
+    }
+    const found = difference(
+      readFileSync(path, 'utf8').replaceAll('\r\n', '\n').split('\n'),
+      lines,
+    );
+    if (found) {
+      const [was, is] = [found.shown, found.real].map((line) =>
+        line === undefined ? 'nothing more' : `"${plain(line).trim()}"`,
+      );
+      problems.push({
+        file,
+        line: 0,
+        problem: `The terminal now says ${is} where the transcript has ${was}.`,
+      });
+    }
+  }
+  for (const { name, result } of proofs) {
+    if (
+      result &&
+      transcript(lesson, result).join('\n') !== plain(transcript(lesson, result, true).join('\n'))
+    ) {
+      problems.push({
+        file: `tests/${name}`,
+        line: 0,
+        problem: 'With colour the terminal says something else than without.',
+      });
+    }
+  }
+  return [
+    ...problems,
+    ...stale(lesson, goldens).map((file) => ({
+      file,
+      line: 0,
+      problem: 'There is no such wrong program.',
+    })),
+  ];
+}
+
+/** Transcripts of programs that are not there any more. */
+function stale(lesson: Lesson, goldens: Golden[]): string[] {
+  const folder = `tests/golden/${lesson.name}`;
+  if (!existsSync(join(projectRoot, folder))) return [];
+  const names = readdirSync(join(projectRoot, folder)).map((name) => `${folder}/${name}`);
+  return names.filter((name) => !goldens.some(({ file }) => file === name));
+}
+
+/** Writes the transcripts that differ. @returns what was written or removed */
+export async function writeGolden(lesson: Lesson, proofs: Proof[]): Promise<string[]> {
+  const goldens = transcriptsOf(lesson, proofs);
+  const written: string[] = [];
+  await mkdir(join(projectRoot, 'tests', 'golden', lesson.name), { recursive: true });
+  for (const { file, lines } of goldens) {
+    const path = join(projectRoot, file);
+    const same = existsSync(path) && !difference(readFileSync(path, 'utf8').split('\n'), lines);
+    if (same) continue;
+    await writeFile(path, `${lines.join('\n')}\n`);
+    written.push(file);
+  }
+  for (const file of stale(lesson, goldens)) {
+    await rm(join(projectRoot, file));
+    written.push(file);
+  }
+  return written;
+}
