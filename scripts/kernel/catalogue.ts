@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { cp, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { allLessons, projectRoot, solutionsDir, type Lesson } from './course.ts';
+import { findLesson, projectRoot, solutionsDir, type Lesson } from './course.ts';
 import { UsageError } from './failure.ts';
 import { judge, type JudgeOptions } from './judge.ts';
 import type { Result } from './result.ts';
@@ -88,17 +88,18 @@ export async function layOut(lesson: Lesson, path?: string): Promise<{ dir: stri
   await mkdir(scratch, { recursive: true });
   const base = await mkdtemp(join(scratch, `${lesson.name}-`));
   const dir = join(base, 'lessons');
-  for (const { name } of allLessons()) {
-    if (name.slice(0, 2) <= lesson.name.slice(0, 2) && existsSync(join(solutionsDir, name))) {
-      await cp(join(solutionsDir, name), join(dir, name), { recursive: true });
-    }
-  }
+  for (const { name } of withNeeds(lesson)) await cp(join(solutionsDir, name), join(dir, name), { recursive: true });
   if (path) {
     const into = join(dir, lesson.name);
     if ((await stat(path)).isDirectory()) await cp(path, into, { recursive: true });
     else await cp(path, join(into, lesson.edits[0] ?? 'server.ts'));
   }
   return { dir, remove: () => rm(base, { recursive: true, force: true, maxRetries: 3 }) };
+}
+
+/** A lesson and all that it stands on. */
+function withNeeds(lesson: Lesson): Lesson[] {
+  return [...new Set([lesson, ...lesson.needs.flatMap((name) => withNeeds(findLesson(name)))])];
 }
 
 /** Judges one program of the catalogue, or the solution when no path is given. */

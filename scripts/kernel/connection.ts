@@ -25,12 +25,13 @@ export class Connection {
   readonly port: number;
   readonly #socket: net.Socket;
   readonly #starved: Starved;
-  readonly #since = performance.now();
-  #store = Buffer.alloc(16 * 1024);
+  #since = performance.now();
+  #store = Buffer.allocUnsafe(4 * 1024);
   #length = 0;
   #sent: Buffer[] = [];
   #times: Exchange['times'] = { over: 0 };
   #closed: Exchange['closed'] = 'open';
+  #connected = false;
   #refused = false;
   #skipping = 0;
   /** Runs when something has happened on the socket. */
@@ -43,6 +44,7 @@ export class Connection {
     this.#socket = net.connect({ port, host: '127.0.0.1', noDelay: true, allowHalfOpen: true });
     this.#socket.on('connect', () => {
       this.#times.connected = this.#now();
+      this.#connected = true;
       this.#wake?.();
     });
     this.#socket.on('data', (data) => this.#take(data));
@@ -114,8 +116,8 @@ export class Connection {
 
   /** Resolves once the connection stands. False when it was refused. */
   async opened(limit = this.limit): Promise<boolean> {
-    await this.#wait(() => this.#times.connected !== undefined || this.#closed !== 'open', limit);
-    return this.#times.connected !== undefined;
+    await this.#wait(() => this.#connected || this.#closed !== 'open', limit);
+    return this.#connected;
   }
 
   /** Waits up to `limit` ms for the other side to close. */
@@ -196,7 +198,8 @@ export class Connection {
     this.#sent = [];
     this.#store.set(rest, 0);
     this.#length = rest.length;
-    this.#times = { over: 0, ...(this.#times.connected !== undefined && { connected: this.#times.connected }) };
+    this.#times = { over: 0 };
+    this.#since = performance.now();
     return exchange;
   }
 
@@ -223,7 +226,7 @@ export class Connection {
       data = data.subarray(skipped);
     }
     if (this.#length + data.length > this.#store.length) {
-      const grown = Buffer.alloc(Math.max(this.#store.length * 2, this.#length + data.length));
+      const grown = Buffer.allocUnsafe(Math.max(this.#store.length * 2, this.#length + data.length));
       grown.set(this.received);
       this.#store = grown;
     }

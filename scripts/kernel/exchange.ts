@@ -34,7 +34,7 @@ export interface Exchange {
   port: number;
   /** How the connection stood when the exchange was over. */
   closed: 'fin' | 'reset' | 'open';
-  /** When something happened, in ms since the connection was asked for. */
+  /** When something happened, in ms since the connection was asked for, or since the exchange before on the same one. */
   times: { connected?: number; sent?: number; firstByte?: number; lastByte?: number; over: number };
 }
 

@@ -106,6 +106,7 @@ class Run implements Bench {
   readonly trusted: boolean;
   readonly root: string;
   readonly seed: number;
+  readonly keepAlive: boolean;
   limitMs: number;
   texts = new Map<string, string>();
   readonly #suite: Suite;
@@ -123,6 +124,7 @@ class Run implements Bench {
     this.#suite = suite;
     this.#options = options;
     this.seed = seed;
+    this.keepAlive = suite.keepAlive ?? false;
     this.trusted = options.trusted ?? true;
     this.root = target.dir;
     this.limitMs = options.limitMs ?? budget.limitMs;

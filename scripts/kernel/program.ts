@@ -317,6 +317,7 @@ export class Program {
 
   /** Remembers how much processor time has been used, so that `starved` and `busy` can compare. */
   sample(): void {
+    if (performance.now() - (this.#cpuSamples.at(-1)?.at ?? -Infinity) < 20) return;
     const now = procfs.cpu(this.pid);
     if (now) this.#cpuSamples.push({ at: performance.now(), ms: now.ms });
     if (this.#cpuSamples.length > 64) this.#cpuSamples.splice(0, 32);

@@ -6,7 +6,12 @@ import type { Trial } from './trial.ts';
 
 export type StepTest = (t: Trial) => Promise<void>;
 
-export interface Suite {
+export interface SuiteOptions {
+  /** Whether ordinary requests follow each other on one connection, as a browser's do; otherwise each has its own. */
+  keepAlive?: boolean;
+}
+
+export interface Suite extends SuiteOptions {
   lesson: Lesson;
   steps: { title: string; run: StepTest }[];
 }
@@ -16,7 +21,7 @@ export interface Suite {
  * that `WORKBOOK_TARGET` names (`solutions` unless it is set).
  * @throws when the titles and their order are not the manifest's
  */
-export function suite(name: string, tests: Record<string, StepTest>): Suite {
+export function suite(name: string, tests: Record<string, StepTest>, options: SuiteOptions = {}): Suite {
   const lesson = allLessons().find((candidate) => candidate.name === name);
   if (!lesson) throw new UsageError(`tests/${name}.test.ts belongs to no lesson: there is no lessons/${name}/.`);
   const titles = lesson.steps.map((step) => step.title);
@@ -24,7 +29,7 @@ export function suite(name: string, tests: Record<string, StepTest>): Suite {
   if (titles.join('\n') !== given.join('\n')) {
     throw new UsageError(`The steps of tests/${name}.test.ts (${given.join(', ')}) are not those of lessons/${name}/lesson.json (${titles.join(', ')}).`);
   }
-  const made: Suite = { lesson, steps: Object.entries(tests).map(([title, run]) => ({ title, run })) };
+  const made: Suite = { ...options, lesson, steps: Object.entries(tests).map(([title, run]) => ({ title, run })) };
   if (process.env['NODE_TEST_CONTEXT'] && process.argv[1]?.endsWith(`${name}.test.ts`)) register(made);
   return made;
 }

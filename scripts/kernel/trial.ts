@@ -34,6 +34,8 @@ export interface Bench {
   readonly trusted: boolean;
   readonly root: string;
   readonly seed: number;
+  /** Whether ordinary requests may follow each other on one connection. */
+  readonly keepAlive: boolean;
   /** How long a silence may last where a step names none, in ms. */
   readonly limitMs: number;
   /** A program that listens; starts one when there is none. */
@@ -54,6 +56,8 @@ export class Trial {
   readonly #bench: Bench;
   readonly #random: Random;
   readonly #connections: Connection[] = [];
+  /** Connections that wait for another ordinary request. */
+  readonly #idle: Connection[] = [];
   readonly #program: Program | undefined;
   /** Every exchange of this step, in order. */
   readonly exchanges: Exchange[];
@@ -133,16 +137,31 @@ export class Trial {
     throw new StepFailure({ ...failure, diagnosis: known.diagnosis, message: known.message + detail });
   }
 
-  /** One request on a connection of its own; gives back whatever became of it. */
+  /** One request; gives back whatever became of it. */
   async attempt(options: RequestOptions = {}): Promise<Exchange> {
-    const connection = this.connect();
-    await connection.write(requestBytes(options, this.program.port));
+    const reusable = this.#bench.keepAlive && (options.version ?? '1.1') === '1.1' && !names(options.headers).includes('connection');
+    const bytes = requestBytes(options, this.program.port, reusable);
+    const idle = reusable ? this.#idle.pop() : undefined;
+    if (idle && idle.state === 'open' && idle.port === this.program.port && idle.received.length === 0) {
+      const exchange = await this.#exchange(idle, bytes, options, reusable);
+      // The server may have closed it in the same moment: then the request has to be sent again (RFC 9112, 9.3.1).
+      const lost = /^connection-/.test(exchange.outcome) && exchange.received.length === 0;
+      if (!lost || this.program.exit) return exchange;
+      this.exchanges.pop();
+    }
+    return this.#exchange(this.connect(), bytes, options, reusable);
+  }
+
+  async #exchange(connection: Connection, bytes: Buffer, options: RequestOptions, reusable: boolean): Promise<Exchange> {
+    await connection.write(bytes);
     const exchange = await connection.attempt(waitOptions(options));
-    connection.destroy();
+    const closing = exchange.message?.rawHeaders.some(([name, value]) => name.toLowerCase() === 'connection' && /close/i.test(value)) ?? true;
+    if (reusable && exchange.outcome === 'answered' && exchange.closed === 'open' && exchange.rest.length === 0 && !closing) this.#idle.push(connection);
+    else connection.destroy();
     return exchange;
   }
 
-  /** One request on a connection of its own. Fails the step when no whole response comes. */
+  /** One request. Fails the step when no whole response comes. */
   async send(options: RequestOptions = {}): Promise<Answer> {
     return this.#answer(await this.attempt(options), options.causes);
   }
@@ -218,13 +237,15 @@ async function settled(program: Program): Promise<boolean> {
   }
 }
 
+const names = (headers: HeaderFields = {}): string[] => (Array.isArray(headers) ? headers.map(([name]) => name) : Object.keys(headers)).map((name) => name.toLowerCase());
+
 function waitOptions(options: RequestOptions): WaitOptions {
   const { method = 'GET', target = '/', limit, maxBytes } = options;
   return { method, target, ...(limit !== undefined && { limit }), ...(maxBytes !== undefined && { maxBytes }) };
 }
 
 /** The bytes of a request with ordinary header fields, as a common client sends them. */
-export function requestBytes(options: RequestOptions, port: number): Buffer {
+export function requestBytes(options: RequestOptions, port: number, keepAlive = false): Buffer {
   const { method = 'GET', target = '/', version = '1.1', headers = {} } = options;
   const body = options.json === undefined ? options.body : JSON.stringify(options.json);
   const payload = body === undefined ? Buffer.alloc(0) : Buffer.from(body as string);
@@ -235,13 +256,13 @@ export function requestBytes(options: RequestOptions, port: number): Buffer {
     const has = (name: string): boolean => headers.some(([key]) => key.toLowerCase() === name);
     if (options.json !== undefined && !has('content-type')) fields.push(['Content-Type', 'application/json']);
     if (body !== undefined && !has('content-length') && !has('transfer-encoding')) fields.push(['Content-Length', String(payload.length)]);
-    if (!has('connection')) fields.push(['Connection', 'close']);
+    if (!has('connection') && !keepAlive) fields.push(['Connection', 'close']);
   } else {
     const ordinary: Record<string, string> = { 'User-Agent': 'curl/8.5.0', Accept: '*/*' };
     if (options.json !== undefined) ordinary['Content-Type'] = 'application/json';
     const chunked = Object.keys(headers).some((name) => name.toLowerCase() === 'transfer-encoding');
     if (body !== undefined && !chunked) ordinary['Content-Length'] = String(payload.length);
-    ordinary['Connection'] = 'close';
+    if (!keepAlive) ordinary['Connection'] = 'close';
     const given = new Map(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), { name, value }]));
     const host = given.get('host');
     if (host) fields.length = 0;
