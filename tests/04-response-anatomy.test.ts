@@ -1,7 +1,8 @@
 import { STATUS_CODES } from 'node:http';
-import type { Answer, Cause } from '../scripts/kernel/answer.ts';
+import { Answer, type Cause } from '../scripts/kernel/answer.ts';
 import type { Connection } from '../scripts/kernel/connection.ts';
 import { brief } from '../scripts/kernel/exchange.ts';
+import { StepFailure } from '../scripts/kernel/failure.ts';
 import { suite } from '../scripts/kernel/suite.ts';
 import type { OutcomeCauses, Trial } from '../scripts/kernel/trial.ts';
 
@@ -118,6 +119,7 @@ function expectCookies(answer: Answer, pairs: string[]): void {
 /** A response without a body, and without a word about one. */
 function expectBodyless(answer: Answer, status: number): void {
   answer.expectStatus(status);
+  requestId(answer);
   answer.expectNoBody();
   for (const name of ['Content-Length', 'Content-Type', 'Transfer-Encoding']) {
     answer.expectNoHeader(name, [
@@ -145,8 +147,9 @@ function expectRows(answer: Answer, count: number): void {
   const lines = answer.text.split('\n').slice(0, -1);
   const at = Array.from({ length: count }, (_, index) => index).findIndex((index) => `${lines[index]}\n` !== row(index + 1));
   const number = (index: number): number => Number(/^\d+(?= )/.exec(lines[index] ?? '')?.[0] ?? NaN);
-  const expected = at < 0 ? `${count} rows` : `row ${at + 1}: ${brief(row(at + 1), 40)}`;
-  const actual = at < 0 ? `${lines.length} rows, ${answer.body.length} bytes` : `row ${at + 1}: ${lines[at] === undefined ? '(nothing)' : brief(lines[at], 40)}`;
+  const shown = (line: string | undefined): string => (line === undefined ? '(nothing)' : `${brief(line, 40)} (${Buffer.byteLength(line) + 1} bytes)`);
+  const expected = at < 0 ? `${count} rows` : `row ${at + 1}: ${shown(row(at + 1).trimEnd())}`;
+  const actual = at < 0 ? `${lines.length} rows, ${answer.body.length} bytes` : `row ${at + 1}: ${shown(lines[at])}`;
   if (at > 0 && number(at) > 0 && number(at) <= at) {
     answer.fail({
       diagnosis: 'row-twice',
@@ -315,12 +318,6 @@ export default suite('04-response-anatomy', {
 
     const unknown = await t.get(`/${t.word()}`);
     unknown.expectStatus(404);
-    unknown.expect(unknown.reason === STATUS_CODES[404], {
-      diagnosis: 'wrong-status-message',
-      message: 'The text after the status code is not the standard one.',
-      expected: '404 Not Found',
-      actual: `404 ${brief(unknown.reason)}`,
-    });
   },
 
   async 'Set and read header fields'(t) {
@@ -371,9 +368,12 @@ export default suite('04-response-anatomy', {
       expected: '"has":true',
       actual: brief(answer.text, 200),
     });
+    const unknown = about.value === null || about.value === undefined;
     answer.expect(String(about.value).toLowerCase() === first, {
-      diagnosis: 'wrong-value',
-      message: 'value is not the X-Request-Id that this response carries. getHeader gives what was set; a second randomUUID() makes another id.',
+      diagnosis: unknown ? 'value-not-found' : 'wrong-value',
+      message: unknown
+        ? `The response has an X-Request-Id, and value holds none for ${asked}. Names count in any case: getHeader knows that, a look into an object does not.`
+        : 'value is not the X-Request-Id that this response carries. getHeader gives what was set; a second randomUUID() makes another id.',
       expected: `"value":"${first}"`,
       actual: brief(answer.text, 200),
     });
@@ -432,9 +432,11 @@ export default suite('04-response-anatomy', {
     const request = (target: string): string => `GET ${target} HTTP/1.1\r\nHost: localhost\r\n\r\n`;
     await connection.write(request('/greeting'));
     const before = await connection.answer();
-    if (connection.state !== 'open' || /close/i.test(before.header('Connection') ?? '')) return;
     await connection.write(request(`/${word}`));
-    const after = await connection.answer();
+    const exchange = await connection.attempt();
+    // Whoever closes each connection after one response has no second one to compare.
+    if (exchange.outcome !== 'answered') return;
+    const after = new Answer(exchange);
     t.check(requestId(before) !== requestId(after), {
       diagnosis: 'request-id-per-connection',
       message: 'Two responses on one connection carry the same X-Request-Id: it belongs to the request, not to the connection or its socket.',
@@ -448,6 +450,7 @@ export default suite('04-response-anatomy', {
     const pairs = names.map((name) => `${name}=${t.word()}-${t.int(1, 99)}_X`);
     const answer = await t.get(`/cookies?${pairs.join('&')}`);
     answer.expectStatus(200);
+    requestId(answer);
     expectCookies(answer, pairs);
     const single = await t.get(`/cookies?${pairs[0]}`);
     single.expectStatus(200);
@@ -582,6 +585,7 @@ export default suite('04-response-anatomy', {
 
   async 'Fail before and after the first byte'(t) {
     const lines = { first: 'before: false\n', second: 'after: true\n' };
+    const maxAge = /(?:^|[\s,])max-age=60(?:$|[\s,])/i;
     const expectReport = (answer: Answer): void => {
       answer.expectStatus(200);
       answer.expectText(lines.first + lines.second, [
@@ -596,7 +600,7 @@ export default suite('04-response-anatomy', {
           message: 'headersSent is still false in the second line: it was asked before writeHead or the first write had sealed the header.',
         },
       ]);
-      answer.expectHeader('Cache-Control', /(?:^|[\s,])max-age=60(?:$|[\s,])/i);
+      answer.expectHeader('Cache-Control', maxAge);
       requestId(answer);
     };
     expectReport(await t.get('/report'));
@@ -611,9 +615,15 @@ export default suite('04-response-anatomy', {
       });
     };
 
-    const early = `early-${t.word()}-${t.int(1000, 9999)}`;
-    const failed = await t.get(`/report?fail=early&why=${early}`, {
+    // With a space in it, which is %20 in the target: a program that logs its requests has not logged the error yet.
+    const reason = (): string => `disk ${t.word()} ${t.int(1000, 9999)}`;
+    const early = reason();
+    const failed = await t.get(`/report?fail=early&why=${escaped(early)}`, {
       causes: {
+        'connection-closed': {
+          diagnosis: 'failure-cut',
+          message: 'The report failed before anything was sent, and the connection was closed without an answer. There was still time for a 500, as long as nothing had sealed the header.',
+        },
         'no-answer': {
           diagnosis: 'failure-not-answered',
           message: 'The report failed before anything was sent, and the client got nothing at all and still waits. Whoever catches an error answers in its place.',
@@ -633,19 +643,17 @@ export default suite('04-response-anatomy', {
       expected: 'a text that says nothing of the error',
       actual: brief(failed.text, 300),
     });
-    failed.expectNoHeader('Cache-Control', [
-      {
-        if: (a) => a.header('Cache-Control')?.includes('max-age') === true,
-        diagnosis: 'field-left-over',
-        message: 'The 500 still has the Cache-Control of the report that failed, so caches would keep the error. Remove what describes the page before you answer in its place.',
-      },
-    ]);
+    failed.expect(!maxAge.test(failed.header('Cache-Control') ?? ''), {
+      diagnosis: 'field-left-over',
+      message: 'The 500 still has the Cache-Control of the report that failed, so caches would keep the error. Remove what describes the page before you answer in its place.',
+      expected: 'no Cache-Control: max-age=60',
+      actual: `Cache-Control: ${brief(failed.header('Cache-Control') ?? '')}`,
+    });
     requestId(failed);
     await logged(early, 'early');
 
-    const late = `late-${t.word()}-${t.int(1000, 9999)}`;
-    const target = `/report?fail=late&why=${late}`;
-    const exchange = await t.attempt({ target });
+    const late = reason();
+    const exchange = await t.attempt({ target: `/report?fail=late&why=${escaped(late)}` });
     await t.settle();
     const { message, outcome } = exchange;
     const body = message?.body.toString('utf8') ?? '';
@@ -680,7 +688,7 @@ export default suite('04-response-anatomy', {
     }
     t.check(message !== undefined && body !== '', {
       diagnosis: 'first-line-lost',
-      message: 'The connection was closed and the first line never came. Node holds writes back until the end of the tick: wait until the line has left (write takes a callback) before you destroy the response.',
+      message: 'The connection was closed and the first line never came. Either it was not written, or the response was destroyed in the same tick: Node holds writes back that long. write takes a callback that runs when the line has left.',
       ...shown,
     });
     t.check(message?.status === 200 && body === lines.first, {
@@ -690,8 +698,25 @@ export default suite('04-response-anatomy', {
         : 'The first line is not what was expected.',
       ...shown,
     });
+    t.check(!JSON.stringify(message?.rawHeaders).includes(late), {
+      diagnosis: 'error-leaked',
+      message: 'The client can read the error in a header field. That is for your log.',
+      ...shown,
+    });
     await logged(late, 'late');
-    expectReport(await t.get('/report'));
+
+    // Several at once: what belongs to one report must not end up in another.
+    const [whole, again] = await Promise.all([
+      t.get('/report'),
+      t.get(`/report?fail=early&why=${escaped(reason())}`),
+      t.attempt({ target: `/report?fail=late&why=${escaped(reason())}` }),
+    ]);
+    expectReport(whole);
+    again.expectStatus(500);
+    const head = await t.head('/report');
+    head.expectStatus(200);
+    head.expectHeader('Cache-Control', maxAge);
+    head.expectNoBody();
   },
 
   async 'Wait for drain'(t) {
@@ -710,8 +735,13 @@ export default suite('04-response-anatomy', {
     for (const answer of wrong) expectRefusal(answer);
 
     const count = t.int(300, 400);
-    const many = await t.get(`/rows?count=${count}`, { causes });
-    expectRows(many, count);
+    const [many, fewer] = await Promise.all([count, count - 100].map((rows) => t.get(`/rows?count=${rows}`, { causes })));
+    if (many) expectRows(many, count);
+    if (fewer) expectRows(fewer, count - 100);
+    const head = await t.head(`/rows?count=${count}`, { causes });
+    head.expectStatus(200);
+    head.expectNoBody();
+    requestId(head);
 
     const idle = (await t.program.ping(1000)) ?? 0;
     const before = t.program.memory();
@@ -728,7 +758,19 @@ export default suite('04-response-anatomy', {
       await expectModest(t, before, idle);
     }
     (await t.get('/greeting')).expectStatus(200);
+
     slow.reset();
+    await t.attempt({ target: '/greeting' });
+    try {
+      await t.settle();
+    } catch (error) {
+      if (!(error instanceof StepFailure)) throw error;
+      t.fail({
+        ...error.failure,
+        diagnosis: 'leaving-stops-server',
+        message: 'A client left in the middle of the rows, and that stopped the whole server: what waits for such a client gets an error, and nobody caught it.',
+      });
+    }
     (await t.get('/rows?count=1')).expectStatus(200);
   },
 });

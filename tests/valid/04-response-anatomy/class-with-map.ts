@@ -53,7 +53,7 @@ class Site {
     } catch (error) {
       console.log('failed:', error);
       if (reply.headersSent) {
-        reply.socket?.resetAndDestroy();
+        reply.socket?.destroy();
         return;
       }
       reply.removeHeader('cache-control');

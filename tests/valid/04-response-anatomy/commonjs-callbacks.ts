@@ -83,7 +83,7 @@ server.on('request', function (req, res) {
 
   function rows(count: number) {
     if (!(count >= 1 && count <= 100000 && count % 1 === 0)) return answer(400, 'bad count');
-    res.writeHead(200, { 'Content-Type': 'text/plain; charset=utf-8', 'Content-Length': String(count * 1000) });
+    res.writeHead(200, { 'Content-Type': 'text/plain; charset=utf-8', 'Content-Length': String(count * 1000), 'X-Request-Id': id });
     let n = 0;
     res.on('drain', go);
     go();

@@ -1,5 +1,5 @@
 // Wrong: pipeline rejects when the client leaves, and nobody catches it.
-// Fails: step 7, unhandled-rejection | crashed
+// Fails: step 7, leaving-stops-server
 import { randomUUID } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';

@@ -1,5 +1,5 @@
 // Wrong: writeHead comes before the early failure, so that only a cut is left.
-// Fails: step 6, connection-closed | response-cut
+// Fails: step 6, failure-cut
 import { randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 

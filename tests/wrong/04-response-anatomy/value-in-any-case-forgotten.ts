@@ -1,5 +1,5 @@
 // Wrong: the value is taken out of getHeaders() under the name as it was given.
-// Fails: step 3, wrong-value
+// Fails: step 3, value-not-found
 import { randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 
