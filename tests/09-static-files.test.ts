@@ -5,7 +5,7 @@ import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Answer, Cause } from '../scripts/kernel/answer.ts';
-import type { Exchange } from '../scripts/kernel/exchange.ts';
+import { brief, type Exchange } from '../scripts/kernel/exchange.ts';
 import { StepFailure } from '../scripts/kernel/failure.ts';
 import * as procfs from '../scripts/kernel/procfs.ts';
 import { suite } from '../scripts/kernel/suite.ts';
@@ -94,7 +94,15 @@ const oddNames: { name: string; target: string; cause?: Cause }[] = [
   { name: 'grüße.html', target: '/gr%C3%BC%C3%9Fe.html', cause: notUtf8 },
   { name: '日本語.txt', target: '/%E6%97%A5%E6%9C%AC%E8%AA%9E.txt', cause: notUtf8 },
   { name: '🎉.css', target: '/%F0%9F%8E%89.css', cause: notUtf8 },
-  { name: 'c#.txt', target: '/c%23.txt' },
+  {
+    name: 'c#.txt',
+    target: '/c%23.txt',
+    cause: {
+      if: (a) => a.status === 404,
+      diagnosis: 'hash-lost',
+      message: 'The file is called c#.txt and was asked for as c%23.txt. decodeURI leaves %23 as it is; and a name that is decoded first and parsed as a URL then loses all from the # on.',
+    },
+  },
   {
     name: '100%.txt',
     target: '/100%25.txt',
@@ -184,7 +192,8 @@ function letOn(answer: Answer, step: number, causes: Cause[] = []): void {
 
 /** The request was turned down, with one of the statuses; the first is what the lesson asks for. */
 function turnedDown(answer: Answer, tree: Tree, step: number, statuses: number[], causes: Cause[] = []): void {
-  answer.expect(!answer.text.includes(tree.base), {
+  const told = unescape(answer.exchange.target).includes(tree.base); // What the client said itself is no secret.
+  answer.expect(told || !answer.text.includes(tree.base), {
     diagnosis: 'path-disclosed',
     message: 'The answer tells where the files lie on your machine. Such a path often comes with the message of an error; say something of your own to the client.',
     expected: 'a text without paths of the machine',
@@ -205,8 +214,12 @@ function turnedDown(answer: Answer, tree: Tree, step: number, statuses: number[]
 }
 
 /** A redirect from a folder to its own address, with the slash at the end, is as right as the folder itself. */
-const addsTheSlash = (answer: Answer): boolean =>
-  answer.status >= 300 && answer.status < 400 && (answer.header('Location') ?? '').endsWith(`${answer.exchange.target}/`);
+function addsTheSlash(answer: Answer): boolean {
+  const asked = `http://localhost${answer.exchange.target}`;
+  const location = answer.header('Location') ?? '';
+  const redirect = answer.status >= 300 && answer.status < 400 && URL.canParse(location, asked);
+  return redirect && new URL(location, asked).pathname === `${new URL(asked).pathname}/`;
+}
 
 const promisedTooEarly: OutcomeCauses = {
   'connection-closed': {
@@ -242,7 +255,7 @@ const waysOut = (tree: Tree): WayOut[] => [
     message: 'A file above the root was sent. path.join tidies a path, it does not fence it in: with enough ".." it leads anywhere.',
   },
   {
-    targets: ['/%2e%2e/secret.txt', '/.%2E/secret.txt', '/..%2fsecret.txt', '/%2e%2e%2fsecret.txt', '/docs%2f..%2f..%2Fsecret.txt'],
+    targets: ['/%2e%2e/secret.txt', '/.%2E/secret.txt', '/..%2fsecret.txt', '/%2e%2e%2fsecret.txt', '/docs%2f..%2f..%2Fsecret.txt', '/%2E%2E%2Fsecret.txt'],
     diagnosis: 'decoded-after-check',
     message: 'A file above the root was sent, because the ".." came encoded. A path is safe only if the check sees the same text that the file system will see: decode first, then check.',
   },
@@ -515,13 +528,13 @@ async function servesOneConnectionTwice(t: Trial, tree: Tree): Promise<void> {
   // Both requests in one packet: the second is there while the first is still looked after.
   await connection.write(Buffer.concat(targets.map((target) => whole(t, target))));
   for (const [index, target] of targets.entries()) {
-    if (index > 0 && connection.state !== 'open' && connection.received.length === 0) return; // Closing it is a server's right.
     const answer = await connection.answer({ target });
     answer.expect(answer.status !== 200 || !answer.body.equals(files[1 - index] ?? Buffer.alloc(0)), {
       diagnosis: 'requests-mixed-up',
       message: `${targets[0]} and ${targets[1]} were asked for on one connection, one right after the other, and the answer to ${target} is the other file. What belongs to one request must live inside the handler: not in a variable outside, not on the connection.`,
     });
     rightFile(answer, files[index] ?? Buffer.alloc(0));
+    if (/close/i.test(answer.header('Connection') ?? '')) return; // That is a server's right.
   }
 }
 
@@ -596,7 +609,13 @@ function lock(t: Trial, path: string): (() => void) | undefined {
     let free = 0;
     while (used.has(free)) free++;
     limit(String(free));
-    return () => limit(soft);
+    return () => {
+      try {
+        limit(soft);
+      } catch {
+        // The program is gone.
+      }
+    };
   } catch {
     return undefined;
   }
@@ -679,11 +698,13 @@ async function outlivesItsClients(t: Trial, tree: Tree): Promise<void> {
   }
   const closed = await t.until(() => filesOpen(processes, tree).length === 0, 1500);
   const left = filesOpen(processes, tree).length;
-  t.check(closed, {
+  // A FileHandle that is lost is closed in the end, by the garbage collector, with a warning.
+  const collected = /file descriptor.*garbage collection/i.test(t.program.stderr);
+  t.check(closed && !collected, {
     diagnosis: 'files-left-open',
-    message: `${broken} downloads were broken off, and the program still has ${left} of their files open. A process may have only so many: soon no connection is accepted. pipe leaves the file open when the client goes; pipeline closes it, if the response was still open when it began.`,
+    message: `${broken} downloads were broken off, and ${left > 0 ? `the program still has ${left} of their files open` : 'some of their files were closed only by the garbage collector'}. A process may have only so many: soon no connection is accepted. A file has to be closed however its download ends; pipe leaves it open when the client goes, and pipeline as well, if the response was closed before it began.`,
     expected: 'no open file',
-    actual: `${left} open files`,
+    actual: left > 0 ? `${left} open files` : brief(t.program.stderr.trim(), 200),
     exchange: undefined,
   });
   rightFile(await t.get('/plain.txt'), fs.readFileSync(join(tree.root, 'plain.txt')));
@@ -811,6 +832,16 @@ export default suite('09-static-files', {
     const tree = await served(t);
     await each(t, [
       ...waysOut(tree).flatMap(({ targets, ...leak }) => targets.map((target) => () => staysInside(t, tree, target, leak))),
+      async () => {
+        // In absolute-form, which a server may refuse, but not let out.
+        const answer = await t.get('http://localhost/..%2fsecret.txt');
+        answer.expect(!answer.text.includes(tree.secret), {
+          diagnosis: 'decoded-after-check',
+          message: 'A file above the root was sent, to a request target in absolute-form (http://localhost/…) with an encoded "..". Every form of target has to pass the same check.',
+          expected: 'status 404',
+          actual: `status ${answer.status}, and the file's content`,
+        });
+      },
       ...hidden.map((target) => () =>
         staysInside(t, tree, target, {
           diagnosis: 'dot-file-served',
@@ -822,7 +853,7 @@ export default suite('09-static-files', {
           {
             if: (a) => a.status >= 400 && a.status < 500,
             diagnosis: 'refuses-too-much',
-            message: `${target} is an ordinary file inside the root, and it was refused. Only a part that begins with a dot is hidden; a dot inside a name is not.`,
+            message: `${target} is an ordinary file inside the root, and it was refused. Is a folder's name lost on the way, or a check too strict? Only a part that begins with a dot is hidden.`,
           },
         ]);
       }),
@@ -856,7 +887,7 @@ export default suite('09-static-files', {
       ...(tree.links ? ['/dangling.txt', '/loop.txt'] : []).map((target) => async () => {
         turnedDown(await t.get(target, { causes: promisedTooEarly }), tree, 4, [404, 403], missing);
       }),
-      ...['/', '/docs/', '/docs', '/docs/deep/note.txt'].map((target) => async () => {
+      ...['/', '/?v=2', '/docs/', '/docs', '/docs/deep/note.txt'].map((target) => async () => {
         const answer = await t.get(target, { causes: promisedTooEarly });
         if (addsTheSlash(answer)) return;
         letOn(answer, 4, [
@@ -918,7 +949,7 @@ export default suite('09-static-files', {
         ]);
         rightLength(answer, 0);
       },
-      ...[`/${t.word()}.html`, '/.env', '/../secret.txt'].map((target) => async () => {
+      ...[`/${t.word()}.html`, '/.env', '/../secret.txt', '/..%2fsecret.txt', ...(tree.links ? ['/link.txt'] : [])].map((target) => async () => {
         const answer = await t.head(target);
         turnedDown(answer, tree, 5, [404, 403, 400], [
           { if: (a) => a.status === 200, diagnosis: 'head-differs', message: `HEAD ${target} was answered with 200, GET is not. HEAD gets the same status as GET.` },
