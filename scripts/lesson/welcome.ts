@@ -9,9 +9,10 @@ export function welcome(progress: Progress, lesson: Lesson, chosenForThem: boole
   if (progress.last === undefined) {
     const [file = 'server.ts'] = lesson.edits;
     return [
-      'Welcome. In each lesson you write a small part of an HTTP server, and it is judged',
-      'by real requests each time you save.',
-      `Open lessons/${lesson.name}/README.md to read, and lessons/${lesson.name}/${file} to write.`,
+      'Welcome. In each lesson you write a small part of an HTTP server, and real',
+      'requests judge it each time you save. Two files matter now:',
+      `  to read   lessons/${lesson.name}/README.md`,
+      `  to write  lessons/${lesson.name}/${file}`,
       '',
     ];
   }
@@ -22,5 +23,5 @@ export function welcome(progress: Progress, lesson: Lesson, chosenForThem: boole
   const last = lessons.find((candidate) => candidate.name === progress.last);
   const days = Math.round((now - progress.lastAt) / (24 * 60 * 60 * 1000));
   const ago = days < 1 ? 'earlier today' : days === 1 ? 'yesterday' : `${days} days ago`;
-  return [`Welcome back. You were last here ${ago}, in the lesson "${last?.title ?? progress.last}"; ${done} of ${lessons.length} lessons are done.`, ''];
+  return [`Welcome back. You were last here ${ago}, in "${last?.title ?? progress.last}".`, `${done} of ${lessons.length} lessons are done.`, ''];
 }

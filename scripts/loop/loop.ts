@@ -139,7 +139,6 @@ class Loop {
   }
 
   #saved(): void {
-    this.#notice = '';
     void this.#check();
     if (this.#server) void this.#server.restart();
   }
@@ -252,6 +251,7 @@ class Loop {
 
   #key(text: string, key: Key): void {
     if (key.ctrl && key.name === 'c') return this.#quit();
+    this.#notice = '';
     if (this.#question) {
       const { yes } = this.#question;
       this.#question = undefined;
@@ -270,7 +270,6 @@ class Loop {
       case 'pageup':
         return this.#screen.scroll(-this.#screen.page);
       case 'escape':
-        this.#notice = '';
         this.#view = 'verdict';
         return this.#draw();
     }
@@ -338,10 +337,7 @@ class Loop {
     const files = resetLesson(this.#lesson);
     const kept = files.flatMap((file) => (file.kept ? [file.kept] : []));
     // The watcher sees the stub and checks it.
-    setTimeout(() => {
-      this.#notice = files.length === 0 ? 'The stub is there already.' : `The stub is back. Yours is kept in ${kept.join(', ')}`;
-      this.#draw();
-    }, 50);
+    this.#notice = files.length === 0 ? 'The stub is there already.' : `The stub is back. Yours is kept in ${kept.join(', ')}`;
   }
 
   #serverPort = 3000;

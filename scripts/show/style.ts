@@ -29,6 +29,8 @@ export function styleFor(stream: Stream, env: NodeJS.ProcessEnv = process.env): 
 
 export const plain = (text: string): string => stripVTControlCharacters(text);
 
+const columns = (text: string): number => plain(text).length;
+
 /** Breaks text into lines of at most `width` columns, at spaces where there are any; a longer word is cut. */
 export function wrap(text: string, width: number, indent = ''): string[] {
   const room = Math.max(width - indent.length, 20);
@@ -36,12 +38,12 @@ export function wrap(text: string, width: number, indent = ''): string[] {
   for (const paragraph of text.split('\n')) {
     let line = '';
     for (let word of paragraph.split(' ')) {
-      if (line && line.length + 1 + word.length > room) {
+      if (line && columns(line) + 1 + columns(word) > room) {
         lines.push(line);
         line = '';
       }
-      while (word.length > room) {
-        const space = line ? room - line.length - 1 : room;
+      while (columns(word) > room) {
+        const space = line ? room - columns(line) - 1 : room;
         lines.push(line ? `${line} ${word.slice(0, space)}` : word.slice(0, space));
         word = word.slice(space);
         line = '';
