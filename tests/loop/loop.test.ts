@@ -36,7 +36,7 @@ const open = (words: string[] = [lesson.name], env: Record<string, string> = {})
 /** The screen as it stands: what was drawn last. */
 function screen(terminal: Terminal): string {
   const frame = terminal.text.split('\u001b[H').at(-1) ?? '';
-  return plain(frame).replaceAll('\r\n', '\n').replace(/[ \t]+$/gm, '').trimEnd();
+  return plain(frame).replace(/\r+\n/g, '\n').replace(/[ \t]+$/gm, '').trimEnd();
 }
 
 const shows = (terminal: Terminal, text: string | RegExp): Promise<void> =>
