@@ -1,6 +1,7 @@
 import { Answer } from '../scripts/kernel/answer.ts';
 import { suite } from '../scripts/kernel/suite.ts';
 import type { OutcomeCauses, RequestOptions, Trial } from '../scripts/kernel/trial.ts';
+import { askAll } from './support/ask-all.ts';
 
 /** The limit that the README states, in bytes. */
 const limit = 65_536;
@@ -311,18 +312,16 @@ export default suite('06-helpers', {
       answer.expectJSON({ ...letters, n }, [...(splitLetter ? [splitLetter] : []), mixed, ...(early ? [early] : [])]);
     }
 
-    await Promise.all(
-      [null, false, 0, '', [], {}].map(async (value) => {
-        const answer = await post(t, JSON.stringify(value), { causes: never });
-        const falsy = {
-          if: () => !value,
-          diagnosis: 'falsy-body',
-          message: `The body ${JSON.stringify(value)} is good JSON. A test such as if (!value), or an ||, takes it for nothing.`,
-        };
-        answer.expectStatus(201, [falsy]);
-        answer.expectJSON(value, [falsy]);
-      }),
-    );
+    const values = [null, false, 0, '', [], {}];
+    for (const [value, answer] of await askAll(t, values, (one) => post(t, JSON.stringify(one), { causes: never }))) {
+      const falsy = {
+        if: () => !value,
+        diagnosis: 'falsy-body',
+        message: `The body ${JSON.stringify(value)} is good JSON. A test such as if (!value), or an ||, takes it for nothing.`,
+      };
+      answer.expectStatus(201, [falsy]);
+      answer.expectJSON(value, [falsy]);
+    }
 
     const long = { text: t.word().repeat(5000) };
     const answer = await post(t, JSON.stringify(long), { causes: never });
@@ -344,8 +343,8 @@ export default suite('06-helpers', {
     };
     const message = (answer: Answer): string => String((answer.json() as { error?: unknown } | null)?.error);
 
-    for (const body of [`{"text":"${t.word()}`, '[', t.word(), '[1,]', '{"a":1} x']) {
-      const answer = await post(t, body, { causes: unanswered });
+    const invalid = [`{"text":"${t.word()}`, '[', t.word(), '[1,]', '{"a":1} x', '  \n'];
+    for (const [body, answer] of await askAll(t, invalid, (one) => post(t, one, { causes: unanswered }))) {
       answer.expectStatus(400, [
         {
           if: (a) => a.status === 500,
@@ -358,7 +357,7 @@ export default suite('06-helpers', {
           message: 'A body that is not JSON was taken.',
         },
       ]);
-      answer.expect(!/empty/i.test(message(answer)), {
+      answer.expect(!/empty/i.test(message(answer)) || body.trim() === '', {
         diagnosis: 'invalid-called-empty',
         message: 'The body held bytes that are not JSON, and the error calls it empty.',
         expected: 'an error that does not say empty',
@@ -394,8 +393,7 @@ export default suite('06-helpers', {
       `{"list":[{"deep":{"__proto__":null}}]}`,
       `{"\\u005f_proto__":{"admin":true}}`,
     ];
-    for (const body of poisoned) {
-      const answer = await post(t, body, { causes: unanswered });
+    for (const [, answer] of await askAll(t, poisoned, (body) => post(t, body, { causes: unanswered }))) {
       answer.expectStatus(400, [
         {
           if: (a) => a.status < 400,
@@ -469,8 +467,9 @@ export default suite('06-helpers', {
   async 'Take JSON and nothing else'(t) {
     const body = JSON.stringify({ text: t.word() });
     const send = (type: string | undefined): Promise<Answer> => post(t, body, { headers: { 'Content-Type': type } });
-    for (const type of ['application/json', 'application/json; charset=utf-8', 'application/json;charset=UTF-8', 'application/json ; charset=utf-8']) {
-      (await send(type)).expectStatus(201, [
+    const right = ['application/json', 'application/json; charset=utf-8', 'application/json;charset=UTF-8', 'application/json ; charset=utf-8'];
+    for (const [type, answer] of await askAll(t, right, send)) {
+      answer.expectStatus(201, [
         {
           if: (a) => a.status === 415 && type.includes(';'),
           diagnosis: 'charset-refused',
@@ -495,8 +494,8 @@ export default suite('06-helpers', {
       ['text/plain; x=application/json', 'type-includes', 'Content-Type: text/plain; x=application/json was taken. The media type is text/plain here; the rest is a parameter.'],
       ['text/application/json', 'type-includes', 'Content-Type: text/application/json was taken. Compare the whole media type, not a part of it.'],
     ] as const;
-    for (const [type, diagnosis, message] of wrong) {
-      (await send(type)).expectStatus(415, [{ if: (a) => a.status < 400, diagnosis, message }, status]);
+    for (const [[, diagnosis, message], answer] of await askAll(t, wrong, ([type]) => send(type))) {
+      answer.expectStatus(415, [{ if: (a) => a.status < 400, diagnosis, message }, status]);
     }
     (await send(undefined)).expectStatus(415, [
       {

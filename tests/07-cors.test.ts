@@ -1,0 +1,491 @@
+import type { Answer, Cause } from '../scripts/kernel/answer.ts';
+import { suite } from '../scripts/kernel/suite.ts';
+import type { Trial } from '../scripts/kernel/trial.ts';
+import { findBrowser, howToGetOne } from './support/browser.ts';
+import { askAll } from './support/ask-all.ts';
+import { asks, described, inABrowser, likeABrowser, servePage } from './support/cors-scenario.ts';
+
+const allowOrigin = 'Access-Control-Allow-Origin';
+const allowMethods = 'Access-Control-Allow-Methods';
+const allowHeaders = 'Access-Control-Allow-Headers';
+const allowCredentials = 'Access-Control-Allow-Credentials';
+const maxAge = 'Access-Control-Max-Age';
+
+const methods = ['GET', 'POST', 'PUT', 'DELETE', 'OPTIONS'];
+
+/** The items of a field's list (RFC 9110, 5.6.1). */
+const list = (answer: Answer, name: string): string[] =>
+  (answer.header(name) ?? '').split(',').map((item) => item.trim()).filter(Boolean);
+
+const from = (origin: string | undefined): { headers: Record<string, string | undefined> } => ({ headers: { Origin: origin } });
+
+const neverAnswered = {
+  'no-answer': {
+    diagnosis: 'true-without-answer',
+    message: 'No answer came: cors said true, which means that it has answered, and had not. server.ts then does nothing more.',
+  },
+};
+
+/** What a browser asks before it sends such a request. Without fields of its own there is nothing to ask about them. */
+const preflight = (t: Trial, target: string, origin: string, method = 'PUT', fields = 'authorization,content-type'): Promise<Answer> =>
+  t.send({
+    method: 'OPTIONS',
+    target,
+    headers: {
+      Origin: origin,
+      'Access-Control-Request-Method': method,
+      'Access-Control-Request-Headers': fields === '' ? undefined : fields,
+    },
+    causes: neverAnswered,
+  });
+
+/** The list that server.ts has unless ALLOWED_ORIGINS says otherwise. */
+const friend = 'http://friend.localhost:3000';
+
+
+/** Access-Control-Allow-Methods and -Headers, which every answer has. */
+function expectLists(answer: Answer): void {
+  const named = list(answer, allowMethods);
+  const missing = methods.filter((method) => !named.includes(method));
+  answer.expect(missing.length === 0, {
+    ...(named.length === 0
+      ? { diagnosis: 'no-methods', message: `An answer has no ${allowMethods}: each one has it, and errors too.` }
+      : named.includes('*')
+        ? { diagnosis: 'methods-star', message: `${allowMethods} is *, which means every method only as long as no cookies are sent. Name the five.` }
+        : named.some((name) => missing.includes(name.toUpperCase()))
+          ? { diagnosis: 'methods-case', message: `${allowMethods} has small letters in it. Methods are case-sensitive: PUT is one, put is not.` }
+          : { diagnosis: 'methods-missing', message: `${allowMethods} lacks ${missing.join(' and ')}: a browser will not send what is not on the list.` }),
+    expected: `${allowMethods}: ${methods.join(', ')}`,
+    actual: `${allowMethods}: ${answer.header(allowMethods) ?? '(no such field)'}`,
+  });
+  const fields = list(answer, allowHeaders).map((name) => name.toLowerCase());
+  const lacking = ['Content-Type', 'Authorization'].filter((name) => !fields.includes(name.toLowerCase()));
+  answer.expect(lacking.length === 0, {
+    ...(fields.length === 0
+      ? { diagnosis: 'no-allow-headers', message: `An answer has no ${allowHeaders}: each one has it, and errors too.` }
+      : fields.includes('*')
+        ? { diagnosis: 'allow-headers-star', message: `${allowHeaders} is *, and that does not cover Authorization: it has to be named.` }
+        : { diagnosis: 'allow-headers-missing', message: `${allowHeaders} lacks ${lacking.join(' and ')}: a browser will not send what is not on the list.` }),
+    expected: `${allowHeaders}: Content-Type, Authorization`,
+    actual: `${allowHeaders}: ${answer.header(allowHeaders) ?? '(no such field)'}`,
+  });
+}
+
+export default suite('07-cors', {
+  async 'Let every page read'(t) {
+    const origin = `https://${t.word()}.example`;
+    const cases: [target: string, status: number, origin: string | undefined, method?: string][] = [
+      ['/public/count', 200, origin],
+      ['/public/count', 200, origin, 'POST'],
+      ['/public/count', 200, undefined],
+      ['/public/nope', 404, origin],
+      [`/${t.word()}`, 404, origin],
+      ['/public/boom', 500, origin],
+    ];
+    const answers = await askAll(t, cases, ([target, , asking, method = 'GET']) =>
+      t.send({ method, target, ...from(asking), causes: neverAnswered }),
+    );
+    for (const [[, status, asking], answer] of answers) {
+      answer.expectStatus(status, [
+        {
+          if: (a) => a.status === 204,
+          diagnosis: 'answers-everything',
+          message: 'cors answered a request that was no preflight. It sets header fields and returns false; server.ts answers.',
+        },
+      ]);
+      answer.expectHeader(allowOrigin, '*', [
+        {
+          if: (a) => a.header(allowOrigin) === undefined && status >= 400,
+          diagnosis: 'missing-on-errors',
+          message: `An answer with status ${status} has no ${allowOrigin}. To the page, an error without it looks like no answer at all.`,
+        },
+        {
+          if: (a) => a.header(allowOrigin) === undefined && asking === undefined,
+          diagnosis: 'only-with-origin',
+          message: `The request had no Origin, and its answer has no ${allowOrigin}. With *, every answer is the same: a cache may keep it and give it to a page.`,
+        },
+        {
+          if: (a) => a.header(allowOrigin) === origin,
+          diagnosis: 'echoes-for-star',
+          message: `${allowOrigin} repeats the Origin of the request. Where every page may read, it is *.`,
+        },
+        {
+          if: (a) => a.headerAll(allowOrigin).length > 1,
+          diagnosis: 'two-allow-origins',
+          message: `The answer has ${allowOrigin} twice. A browser takes one value, and refuses two.`,
+        },
+        {
+          if: (a) => a.header(allowOrigin) === undefined,
+          diagnosis: 'no-allow-origin',
+          message: `The answer has no ${allowOrigin}: no page of another origin may read it.`,
+        },
+      ]);
+      expectLists(answer);
+    }
+    const head = await t.head('/public/nope', from(origin));
+    head.expectHeader(allowOrigin, '*');
+  },
+
+  async 'Let in whom you know'(t) {
+    const host = `${t.word()}.example`;
+    const shop = `https://${host}`;
+    const listed = [
+      [shop, `/shop/${host}/count`, 200],
+      [friend, `/shop/${host}/count`, 200],
+      [shop, `/shop/${host}/nope`, 404],
+      [shop, `/shop/${host}/boom`, 500],
+      [friend, '/team/boom', 500],
+    ] as const;
+    for (const [[origin, , status], answer] of await askAll(t, listed, ([origin, target]) =>
+      t.get(target, { ...from(origin), causes: neverAnswered }),
+    )) {
+      answer.expectStatus(status);
+      const known: Cause[] = [
+        {
+          if: (a) => a.header(allowOrigin) === '*',
+          diagnosis: 'star-for-list',
+          message: `${allowOrigin} is *, although the options have a list of origins: every page may read.`,
+        },
+        {
+          if: (a) => (a.header(allowOrigin) ?? '').includes(friend) && (a.header(allowOrigin) ?? '').includes(shop),
+          diagnosis: 'whole-list-sent',
+          message: `${allowOrigin} holds the whole list. A browser takes one origin, or *, and nothing else.`,
+        },
+        {
+          if: (a) => a.header(allowOrigin) === shop && origin === friend,
+          diagnosis: 'first-of-the-list',
+          message: `The second origin on the list asked, and ${allowOrigin} names the first. It names the one that asks.`,
+        },
+        {
+          if: (a) => a.header(allowOrigin) === undefined && status >= 400,
+          diagnosis: 'missing-on-errors',
+          message: `An answer with status ${status} has no ${allowOrigin}, although the origin is on the list.`,
+        },
+        {
+          if: (a) => a.header(allowOrigin) === undefined,
+          diagnosis: 'listed-origin-refused',
+          message: `The origin is on the list, and the answer has no ${allowOrigin}.`,
+        },
+      ];
+      answer.expectHeader(allowOrigin, origin, known);
+      expectLists(answer);
+    }
+
+    const strangers: [origin: string | undefined, diagnosis: string, message: string][] = [
+      [`https://${t.word()}.test`, 'echoes-any-origin', 'An origin that is not on the list was let in: whatever asks is repeated.'],
+      [undefined, 'no-origin-answered', `The request had no Origin, so there is nobody to name, and the answer has ${allowOrigin} all the same.`],
+      [`${shop}.evil.test`, 'origin-by-prefix', 'An origin was let in that only begins like one on the list. Anybody can register such a name: compare whole origins.'],
+      [`${friend}0`, 'origin-by-prefix', 'An origin was let in that only begins like one on the list. Another port is another origin: compare whole origins.'],
+      [`https://evil-${host}`, 'origin-by-suffix', 'An origin was let in that only ends like one on the list. Anybody can register such a name: compare whole origins.'],
+      [`https://evil.${host}`, 'origin-by-suffix', 'A subdomain of an origin on the list was let in. It is another origin: compare whole origins.'],
+      [`https://evil.test?${shop}`, 'origin-by-part', 'An origin was let in that only holds one on the list. Compare whole origins.'],
+      [shop.replace('.example', 'xexample'), 'origin-by-pattern', 'An origin was let in that differs from one on the list where that has a dot. In a pattern a dot is any letter: compare with === instead.'],
+      [`http://${host}`, 'origin-by-host', 'An origin was let in although its scheme is http and the list says https. Scheme, host and port together are the origin.'],
+      [`${shop}:8443`, 'origin-by-host', 'An origin was let in although its port is not the one on the list. Scheme, host and port together are the origin.'],
+      [shop.slice(0, -2), 'list-as-text', 'An origin was let in that is only a part of one on the list. The list was searched as if it were one text.'],
+      ['https://', 'list-as-text', 'The origin https:// was let in: it is only a part of the list. The list was searched as if it were one text.'],
+      ['null', 'null-let-in', 'The origin null was let in. A sandboxed frame of anybody has it, so it is no one you know.'],
+      [`${shop}, ${friend}`, 'list-as-text', 'An origin was let in that is two of the list in one. The list was searched as if it were one text.'],
+    ];
+    for (const [[origin, diagnosis, message], answer] of await askAll(t, strangers, ([origin]) =>
+      t.get(`/shop/${host}/count`, { ...from(origin), causes: neverAnswered }),
+    )) {
+      answer.expectStatus(200, [
+        {
+          if: (a) => a.status === 403 || a.status === 401 || a.status === 400,
+          diagnosis: 'refuses-requests',
+          message: `cors refused a request with status ${answer.status}. It only says who may read; whoever sends no Origin, or a made-up one, is not stopped by that.`,
+        },
+      ]);
+      answer.expectNoHeader(allowOrigin, [
+        {
+          if: (a) => a.header(allowOrigin) === '*',
+          diagnosis: 'star-for-list',
+          message: `${allowOrigin} is *, although the options have a list of origins: every page may read.`,
+        },
+        {
+          if: (a) => a.header(allowOrigin) === 'undefined' || a.header(allowOrigin) === 'false' || a.header(allowOrigin) === '',
+          diagnosis: 'not-an-origin',
+          message: `The origin is not on the list, and ${allowOrigin} was sent with a value that is no origin. Leave the field out.`,
+        },
+        {
+          if: (a) => a.header(allowOrigin) === 'null' && origin !== 'null',
+          diagnosis: 'null-for-strangers',
+          message: `${allowOrigin} is null for an origin that is not on the list. Sandboxed frames have that origin, and are let in. Leave the field out.`,
+        },
+        {
+          if: (a) => a.header(allowOrigin) !== origin && [shop, friend].includes(a.header(allowOrigin) ?? ''),
+          diagnosis: 'names-another',
+          message: `The origin that asked is not on the list, and ${allowOrigin} names another. Leave the field out; what an earlier request said is forgotten.`,
+        },
+        { if: () => true, diagnosis, message },
+      ]);
+    }
+  },
+
+  async 'Tell the caches'(t) {
+    const cases: [target: string, origin: string | undefined][] = [
+      ['/team/count', friend],
+      ['/team/count', `https://${t.word()}.test`],
+      ['/team/count', undefined],
+      ['/account/boom', undefined],
+      ['/team/nope', friend],
+      [`/shop/${t.word()}/count`, undefined],
+    ];
+    for (const [[, origin], answer] of await askAll(t, cases, ([target, origin]) => t.get(target, from(origin)))) {
+      const vary = list(answer, 'Vary').map((name) => name.toLowerCase());
+      const actual = `Vary: ${answer.header('Vary') ?? '(no such field)'}`;
+      answer.expect(vary.includes('origin'), {
+        diagnosis: origin === friend ? 'no-vary' : 'vary-only-for-listed',
+        message:
+          origin === friend
+            ? `The answer differs from origin to origin, and no Vary says so: a cache may give one origin's answer to another.`
+            : 'The answer to an origin on the list has Vary: Origin, and this one has not. A cache that keeps this one would give it to an origin on the list, which then may not read it.',
+        expected: 'Vary: Origin, whoever asks',
+        actual,
+      });
+      answer.expect(vary.includes('accept-encoding'), {
+        diagnosis: 'vary-replaced',
+        message: 'server.ts had put Accept-Encoding into Vary before it called cors, and that is gone: setHeader replaces. Add to what is there.',
+        expected: 'Vary: Accept-Encoding, Origin',
+        actual,
+      });
+    }
+    const open = await t.get('/public/count', from(friend));
+    open.expect(/accept-encoding/i.test(open.header('Vary') ?? ''), {
+      diagnosis: 'vary-replaced',
+      message: 'server.ts had put Accept-Encoding into Vary before it called cors, and that is gone.',
+      expected: 'Vary: Accept-Encoding',
+      actual: `Vary: ${open.header('Vary') ?? '(no such field)'}`,
+    });
+  },
+
+  async 'Let cookies through'(t) {
+    const get = ([target, origin]: readonly [string, string | undefined, ...string[]]): Promise<Answer> => t.get(target, from(origin));
+    for (const [[, origin], answer] of await askAll(t, [['/account/me', friend], ['/account/nope', friend]] as const, get)) {
+      answer.expectHeader(allowOrigin, origin);
+      answer.expectHeader(allowCredentials, 'true', [
+        {
+          if: (a) => a.header(allowCredentials) === undefined,
+          diagnosis: 'no-credentials',
+          message: `credentials is true and the origin is on the list, and the answer has no ${allowCredentials}: the page does not get to see it.`,
+        },
+        {
+          if: (a) => /^true/i.test(a.header(allowCredentials) ?? ''),
+          diagnosis: 'credentials-case',
+          message: `The value of ${allowCredentials} is the word true, in small letters, once.`,
+        },
+      ]);
+    }
+    const careless = [['/careless/me', friend], ['/careless/me', undefined], ['/careless/nope', `https://${t.word()}.test`]] as const;
+    for (const [[, origin], answer] of await askAll(t, careless, get)) {
+      answer.expectHeader(allowOrigin, '*', [
+        {
+          if: (a) => a.header(allowOrigin) === origin,
+          diagnosis: 'echoes-with-credentials',
+          message: 'The options say * and credentials, and the answer names whoever asks: every page of the web could act with the cookies of your users. * stays *, without cookies.',
+        },
+      ]);
+      answer.expectNoHeader(allowCredentials, [
+        {
+          if: (a) => a.header(allowCredentials) === 'true',
+          diagnosis: 'star-with-credentials',
+          message: `The answer has ${allowOrigin}: * and ${allowCredentials} together. Browsers refuse that: * never goes with cookies.`,
+        },
+        { if: () => true, diagnosis: 'credentials-other', message: `true is the only value of ${allowCredentials}. Where it is not true, leave the field out.` },
+      ]);
+    }
+    const without: [target: string, origin: string | undefined, diagnosis: string, message: string][] = [
+      ['/account/me', `https://${t.word()}.test`, 'credentials-for-strangers', `An origin that is not on the list got ${allowCredentials}.`],
+      ['/account/me', undefined, 'credentials-for-strangers', `A request without Origin got ${allowCredentials}.`],
+      ['/team/me', friend, 'credentials-unasked', `The options have no credentials: true, and the answer has ${allowCredentials}.`],
+      ['/public/me', friend, 'credentials-unasked', `There are no options, and the answer has ${allowCredentials}.`],
+    ];
+    for (const [[, , diagnosis, message], answer] of await askAll(t, without, get)) {
+      answer.expectNoHeader(allowCredentials, [
+        { if: (a) => a.header(allowCredentials) === 'true', diagnosis, message },
+        { if: () => true, diagnosis: 'credentials-other', message: `true is the only value of ${allowCredentials}. Where it is not true, leave the field out.` },
+      ]);
+    }
+  },
+
+  async 'Answer the preflight'(t) {
+    const stranger = `https://${t.word()}.test`;
+    const cases: [target: string, origin: string, allowed: string | undefined, method?: string, fields?: string][] = [
+      ['/public/count', stranger, '*'],
+      ['/public/count', stranger, '*', 'PUT', ''],
+      ['/public/nope', stranger, '*', 'DELETE'],
+      ['/team/count', friend, friend],
+      ['/account/count', friend, friend, 'DELETE'],
+      ['/account/me', friend, friend, 'GET'],
+      ['/team/count', stranger, undefined],
+    ];
+    const answers = await askAll(t, cases, ([target, origin, , method, fields]) => preflight(t, target, origin, method, fields));
+    for (const [[target, , allowed], answer] of answers) {
+      answer.expectStatus(204, [
+        {
+          if: (a) => a.status === 404,
+          diagnosis: 'preflight-routed',
+          message: 'The preflight went on to the router, which has no route for OPTIONS and answered 404. cors answers it, and returns true.',
+        },
+        {
+          if: (a) => a.status === 403 || a.status === 401,
+          diagnosis: 'preflight-refused',
+          message: `The preflight of an origin that is not on the list got status ${answer.status}. It is a 204 like any other; the browser sees that ${allowOrigin} is missing.`,
+        },
+        {
+          if: (a) => a.status === 200,
+          diagnosis: 'preflight-200',
+          message: 'The preflight was answered with 200. There is nothing to read in the answer: 204 says so.',
+        },
+      ]);
+      answer.expectNoBody();
+      answer.expectNoHeader('Content-Length', [
+        { if: () => true, diagnosis: 'length-on-204', message: 'A 204 has no body, and no Content-Length either (RFC 9110, 8.6).' },
+      ]);
+      if (allowed === undefined) {
+        answer.expectNoHeader(allowOrigin, [
+          { if: () => true, diagnosis: 'preflight-lets-all-in', message: `The origin is not on the list, and the answer to its preflight has ${allowOrigin}.` },
+        ]);
+      } else {
+        answer.expectHeader(allowOrigin, allowed, [
+          {
+            if: (a) => a.header(allowOrigin) === undefined,
+            diagnosis: 'preflight-bare',
+            message: `The preflight was answered without ${allowOrigin}: to the browser that is a no.`,
+          },
+        ]);
+        expectLists(answer);
+      }
+      if (target.startsWith('/account')) answer.expectHeader(allowCredentials, 'true');
+      if (!target.startsWith('/public')) {
+        answer.expectHeader('Vary', (vary) => /(^|,)\s*origin\s*(,|$)/i.test(vary), [
+          { if: () => true, diagnosis: 'no-vary', message: 'The answer to a preflight differs from origin to origin too, and its Vary does not say so.' },
+        ]);
+      }
+    }
+
+    const word = `x-${t.word()}`;
+    const asked = await preflight(t, '/team/count', friend, 'BREW', `${word}, content-type`);
+    asked.expect(!list(asked, allowHeaders).includes(word), {
+      diagnosis: 'headers-echoed',
+      message: `${allowHeaders} repeats whatever the browser asked for. It is your list: Content-Type and Authorization.`,
+      expected: `${allowHeaders}: Content-Type, Authorization`,
+      actual: `${allowHeaders}: ${asked.header(allowHeaders)}`,
+    });
+    asked.expect(!list(asked, allowMethods).includes('BREW'), {
+      diagnosis: 'methods-echoed',
+      message: `${allowMethods} repeats whatever the browser asked for. It is your list of five.`,
+      expected: `${allowMethods}: ${methods.join(', ')}`,
+      actual: `${allowMethods}: ${asked.header(allowMethods)}`,
+    });
+
+    // A preflight runs nothing.
+    const before = (await t.get('/team/count')).text;
+    await preflight(t, '/team/count', friend, 'PUT');
+    (await t.get('/team/count')).expectText(before);
+
+    // Not preflights: these are for the router.
+    const questions = [undefined, friend].flatMap((origin) => ['/team/count', '/nope', '*'].map((target) => ({ origin, target })));
+    const plainAnswers = await askAll(t, questions, ({ origin, target }) => t.send({ method: 'OPTIONS', target, ...from(origin) }));
+    for (const [{ origin, target }, plain] of plainAnswers) {
+      plain.expectStatus(404, [
+        {
+          if: (a) => a.status === 204 || a.status === 200,
+          diagnosis: 'every-options-answered',
+          message: 'A plain OPTIONS was taken for a preflight, though it has no Access-Control-Request-Method. It is a question for the router, which has no route for it: 404.',
+        },
+      ]);
+      if (origin === friend && target === '/team/count') plain.expectHeader(allowOrigin, friend);
+    }
+    const get = await t.get('/team/count', { headers: { Origin: friend, 'Access-Control-Request-Method': 'PUT' } });
+    get.expectStatus(200, [
+      {
+        if: (a) => a.status === 204,
+        diagnosis: 'method-not-checked',
+        message: 'A GET was answered as a preflight, because it has Access-Control-Request-Method. A preflight is an OPTIONS.',
+      },
+    ]);
+  },
+
+  async 'Save the next preflight'(t) {
+    const cases = [['/team/count', 600], ['/public/nope', 600], ['/account/count', 60], ['/careless/count', 0]] as const;
+    for (const [[, seconds], answer] of await askAll(t, cases, ([target]) => preflight(t, target, friend))) {
+      answer.expectHeader(maxAge, String(seconds), [
+        {
+          if: (a) => a.header(maxAge) === undefined && seconds === 0,
+          diagnosis: 'zero-lost',
+          message: `maxAge is 0, and the answer has no ${maxAge}: a browser then remembers for 5 seconds. A test such as if (maxAge) takes 0 for nothing.`,
+        },
+        {
+          if: (a) => a.header(maxAge) === '600' && seconds === 0,
+          diagnosis: 'zero-lost',
+          message: 'maxAge is 0, and the answer says 600. An || takes 0 for nothing; a default parameter, or ??, does not.',
+        },
+        {
+          if: (a) => a.header(maxAge) === undefined,
+          diagnosis: 'no-max-age',
+          message: `The answer to a preflight has no ${maxAge}, so the browser asks again after 5 seconds.`,
+        },
+        {
+          if: (a) => Number(a.header(maxAge)) === seconds * 1000,
+          diagnosis: 'max-age-in-ms',
+          message: `${maxAge} counts seconds, and the value is in milliseconds.`,
+        },
+      ]);
+    }
+    const get = await t.get('/team/count', from(friend));
+    get.expectNoHeader(maxAge, [
+      { if: () => true, diagnosis: 'max-age-everywhere', message: `${maxAge} stands in an answer that is none to a preflight, where it means nothing.` },
+    ]);
+
+    const pages = { friend, stranger: `https://${t.word()}.test` };
+    for (const who of ['friend', 'stranger'] as const) {
+      const sights = await Promise.all(asks.map(async (ask) => ({ ask, seen: await likeABrowser(t, pages[who], ask) })));
+      for (const { ask, seen } of sights) {
+        t.check(seen.result === ask[who], {
+          diagnosis: 'browser-would-differ',
+          message: `A page on ${who === 'friend' ? 'an origin on the list' : 'an origin that is not on the list'} asks ${described(ask)}: a browser would ${ask[who] === 'blocked' ? 'have to keep the answer from it' : `have to show it status ${ask[who]}`}, and it does otherwise. ${seen.why}.`,
+          expected: String(ask[who]),
+          actual: String(seen.result),
+        });
+      }
+    }
+    if (process.env['WORKBOOK_BROWSER'] === '1') await askTheBrowser(t);
+  },
+});
+
+/** The same in a real browser. It takes seconds, so it is done only when it was asked for. */
+async function askTheBrowser(t: Trial): Promise<void> {
+  if (findBrowser() === undefined) {
+    console.error(`The CORS lesson was judged by header fields alone. ${howToGetOne}`);
+    return;
+  }
+  const pages = await Promise.all([servePage(), servePage()]);
+  const [friend, stranger] = pages;
+  try {
+    const program = await t.start({ env: { ALLOWED_ORIGINS: friend.origin } });
+    const visits = await inABrowser(program.port, { friend: friend.origin, stranger: stranger.origin });
+    for (const who of ['friend', 'stranger'] as const) {
+      for (const [index, ask] of asks.entries()) {
+        const seen = visits[who].seen[index];
+        t.check(seen?.result === ask[who], {
+          diagnosis: 'browser-differs',
+          message: `In the browser, a page on ${who === 'friend' ? 'an origin on the list' : 'an origin that is not on the list'} asked ${described(ask)} and ${seen?.result === 'blocked' ? `did not get to see the answer: ${seen.why}` : `saw status ${seen?.result}`}.`,
+          expected: String(ask[who]),
+          actual: String(seen?.result),
+        });
+      }
+    }
+    const asked = program.stdout.split('\n').filter((line) => line.startsWith('OPTIONS /team/count')).length;
+    // One for the friend, whose second PUT needs none, and two for the stranger, who is told no each time.
+    t.check(asked === 3, {
+      diagnosis: 'browser-asked-again',
+      message: `In the browser two pages tried two PUTs each. The answer to the first preflight was to be remembered for the page that was let in, and ${asked} preflights came instead of 3.`,
+      expected: '3 preflights',
+      actual: `${asked} preflights`,
+    });
+  } finally {
+    for (const page of pages) page.close();
+  }
+}

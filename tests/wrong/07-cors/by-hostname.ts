@@ -1,0 +1,41 @@
+// Wrong: only the host names are compared: another scheme and another port get in.
+// Fails: step 2, origin-by-prefix | origin-by-host
+import type { IncomingMessage, ServerResponse } from 'node:http';
+
+export interface CorsOptions {
+  origins?: '*' | readonly string[];
+  credentials?: boolean;
+  maxAge?: number;
+}
+
+/** Empty for what is no URL. */
+const hostname = (origin: string): string => (URL.canParse(origin) ? new URL(origin).hostname : '');
+
+export function cors(
+  req: IncomingMessage,
+  res: ServerResponse,
+  { origins = '*', credentials = false, maxAge = 600 }: CorsOptions = {},
+): boolean {
+  const { origin } = req.headers;
+
+  res.setHeader('Access-Control-Allow-Methods', 'GET, POST, PUT, DELETE, OPTIONS');
+  res.setHeader('Access-Control-Allow-Headers', 'Content-Type, Authorization');
+  if (origins === '*') {
+    res.setHeader('Access-Control-Allow-Origin', '*');
+  } else {
+    res.appendHeader('Vary', 'Origin');
+    if (origin !== undefined && origins.some((known) => hostname(known) === hostname(origin))) {
+      res.setHeader('Access-Control-Allow-Origin', origin);
+      if (credentials) res.setHeader('Access-Control-Allow-Credentials', 'true');
+    }
+  }
+
+  const isPreflight =
+    req.method === 'OPTIONS' &&
+    origin !== undefined &&
+    req.headers['access-control-request-method'] !== undefined;
+  if (!isPreflight) return false;
+  res.setHeader('Access-Control-Max-Age', maxAge);
+  res.writeHead(204).end();
+  return true;
+}

@@ -1,0 +1,34 @@
+// Wrong: every OPTIONS is taken for a preflight. (O-12)
+// Fails: step 5, every-options-answered
+import type { IncomingMessage, ServerResponse } from 'node:http';
+
+export interface CorsOptions {
+  origins?: '*' | readonly string[];
+  credentials?: boolean;
+  maxAge?: number;
+}
+
+export function cors(
+  req: IncomingMessage,
+  res: ServerResponse,
+  { origins = '*', credentials = false, maxAge = 600 }: CorsOptions = {},
+): boolean {
+  const { origin } = req.headers;
+
+  res.setHeader('Access-Control-Allow-Methods', 'GET, POST, PUT, DELETE, OPTIONS');
+  res.setHeader('Access-Control-Allow-Headers', 'Content-Type, Authorization');
+  if (origins === '*') {
+    res.setHeader('Access-Control-Allow-Origin', '*');
+  } else {
+    res.appendHeader('Vary', 'Origin');
+    if (origin !== undefined && origins.includes(origin)) {
+      res.setHeader('Access-Control-Allow-Origin', origin);
+      if (credentials) res.setHeader('Access-Control-Allow-Credentials', 'true');
+    }
+  }
+
+  if (req.method !== 'OPTIONS') return false;
+  res.setHeader('Access-Control-Max-Age', maxAge);
+  res.writeHead(204).end();
+  return true;
+}

@@ -1,0 +1,38 @@
+// Wrong: Vary names the answer's field instead of the request's.
+// Fails: step 3, no-vary
+import type { IncomingMessage, ServerResponse } from 'node:http';
+
+export interface CorsOptions {
+  origins?: '*' | readonly string[];
+  credentials?: boolean;
+  maxAge?: number;
+}
+
+export function cors(
+  req: IncomingMessage,
+  res: ServerResponse,
+  { origins = '*', credentials = false, maxAge = 600 }: CorsOptions = {},
+): boolean {
+  const { origin } = req.headers;
+
+  res.setHeader('Access-Control-Allow-Methods', 'GET, POST, PUT, DELETE, OPTIONS');
+  res.setHeader('Access-Control-Allow-Headers', 'Content-Type, Authorization');
+  if (origins === '*') {
+    res.setHeader('Access-Control-Allow-Origin', '*');
+  } else {
+    res.appendHeader('Vary', 'Access-Control-Allow-Origin');
+    if (origin !== undefined && origins.includes(origin)) {
+      res.setHeader('Access-Control-Allow-Origin', origin);
+      if (credentials) res.setHeader('Access-Control-Allow-Credentials', 'true');
+    }
+  }
+
+  const isPreflight =
+    req.method === 'OPTIONS' &&
+    origin !== undefined &&
+    req.headers['access-control-request-method'] !== undefined;
+  if (!isPreflight) return false;
+  res.setHeader('Access-Control-Max-Age', maxAge);
+  res.writeHead(204).end();
+  return true;
+}
