@@ -8,14 +8,20 @@ let left = 0;
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 const chunk = (text: string): string => `${Buffer.byteLength(text).toString(16)}\r\n${text}\r\n`;
-const reasons: Record<number, string> = { 200: 'OK', 404: 'Not Found', 500: 'Internal Server Error' };
+const reasons: Record<number, string> = {
+  200: 'OK',
+  404: 'Not Found',
+  500: 'Internal Server Error',
+};
 
 function head(status: number, framing: string, ...more: string[]): string {
   return [`HTTP/1.1 ${status} ${reasons[status]}`, framing, ...more, '', ''].join('\r\n');
 }
 
 const whole = (socket: net.Socket, status: number, body: string): void =>
-  void socket.write(head(status, `content-length: ${Buffer.byteLength(body)}`, 'x-made-by: hand') + body);
+  void socket.write(
+    head(status, `content-length: ${Buffer.byteLength(body)}`, 'x-made-by: hand') + body,
+  );
 
 async function colour(name: string): Promise<string | null> {
   await pause(1);
@@ -27,7 +33,9 @@ async function answer(socket: net.Socket, target: string): Promise<void> {
   const [, first = '', second = '', ...more] = target.split('/');
   if (target === '/whole') return whole(socket, 200, 'one\ntwo\nthree\n');
   if (target === '/pieces') {
-    socket.write(head(200, 'transfer-encoding: chunked') + chunk('one\n') + chunk('two\nthree\n') + chunk(''));
+    socket.write(
+      head(200, 'transfer-encoding: chunked') + chunk('one\n') + chunk('two\nthree\n') + chunk(''),
+    );
   } else if (target === '/wait') {
     socket.write(head(200, 'transfer-encoding: chunked') + chunk('waiting\n'));
     await new Promise<void>((resolve) => {

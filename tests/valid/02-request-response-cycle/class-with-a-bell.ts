@@ -29,7 +29,10 @@ class Shop {
   async #answer(req: IncomingMessage, res: ServerResponse): Promise<void> {
     const parts = (req.url ?? '').split('/');
     const [, name = '', rest = ''] = parts;
-    const handler = parts.length === (['pause', 'find'].includes(name) ? 3 : 2) ? this.#handlers.get(name) : undefined;
+    const handler =
+      parts.length === (['pause', 'find'].includes(name) ? 3 : 2)
+        ? this.#handlers.get(name)
+        : undefined;
     try {
       if (!handler) throw Object.assign(new Error('unknown'), { status: 404 });
       await handler(res, rest);
@@ -71,7 +74,12 @@ class Shop {
   #tally(res: ServerResponse): void {
     res.setHeader('Content-Type', 'application/json; charset=utf-8');
     res.end(
-      JSON.stringify({ waiting: this.#bell.listenerCount('ring'), finished: this.#finished, left: this.#left, since: 'the start' }),
+      JSON.stringify({
+        waiting: this.#bell.listenerCount('ring'),
+        finished: this.#finished,
+        left: this.#left,
+        since: 'the start',
+      }),
     );
   }
 

@@ -26,7 +26,12 @@ server.on('request', function (req: IncomingMessage, res: ServerResponse) {
   var url = req.url || '';
   if (url == '/whole') {
     var body = 'one\ntwo\nthree\n';
-    res.writeHead(200, 'Fine', ['Content-Type', 'text/plain', 'Content-Length', String(body.length)]);
+    res.writeHead(200, 'Fine', [
+      'Content-Type',
+      'text/plain',
+      'Content-Length',
+      String(body.length),
+    ]);
     res.write(body);
     res.end();
   } else if (url == '/pieces') {
@@ -55,7 +60,15 @@ server.on('request', function (req: IncomingMessage, res: ServerResponse) {
     });
     res.end('rang ' + ids.length + '\n');
   } else if (url == '/tally') {
-    res.end('{ "waiting": ' + Object.keys(clients).length + ', "finished": ' + finished + ', "left": ' + left + ' }\n');
+    res.end(
+      '{ "waiting": ' +
+        Object.keys(clients).length +
+        ', "finished": ' +
+        finished +
+        ', "left": ' +
+        left +
+        ' }\n',
+    );
   } else if (url.indexOf('/pause/') == 0) {
     var ms = parseInt(url.substring(7), 10);
     wait(ms).then(function () {

@@ -68,7 +68,8 @@ http
     res.setHeader('X-Powered-By', 'patience');
     res.setHeader('Cache-Control', 'no-store');
     const [, first = '', ...more] = (req.url ?? '').split('/');
-    const handler = more.length === (first === 'pause' || first === 'find' ? 1 : 0) ? table[first] : undefined;
+    const handler =
+      more.length === (first === 'pause' || first === 'find' ? 1 : 0) ? table[first] : undefined;
     Promise.resolve()
       .then(() => {
         if (!handler) throw new Missing();

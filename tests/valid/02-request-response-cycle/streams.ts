@@ -29,7 +29,12 @@ async function* lines(): AsyncGenerator<string> {
 }
 
 const routes: [RegExp, (res: ServerResponse, part: string) => unknown][] = [
-  [/^\/whole$/, (res) => res.setHeader('Content-Length', 14) && pipeline(Readable.from(['one\n', 'two\n', 'three\n']), res)],
+  [
+    /^\/whole$/,
+    (res) =>
+      res.setHeader('Content-Length', 14) &&
+      pipeline(Readable.from(['one\n', 'two\n', 'three\n']), res),
+  ],
   [/^\/pieces$/, (res) => pipeline(Readable.from(['one\n', 'two\n', 'three\n']), res)],
   [
     /^\/wait$/,
@@ -54,7 +59,10 @@ const routes: [RegExp, (res: ServerResponse, part: string) => unknown][] = [
     },
   ],
   [/^\/tally$/, (res) => res.end(JSON.stringify({ waiting: doors.size, ...tally }))],
-  [/^\/pause\/(\d+)$/, (res, ms) => scheduler.wait(Number(ms)).then(() => res.end(`paused ${ms} ms\n`))],
+  [
+    /^\/pause\/(\d+)$/,
+    (res, ms) => scheduler.wait(Number(ms)).then(() => res.end(`paused ${ms} ms\n`)),
+  ],
   [/^\/find\/(\w+)$/, async (res, name) => res.end(`${await colour(name)}\n`)],
   [/^\/list$/, (res) => pipeline(lines, res)],
 ];

@@ -65,7 +65,15 @@ http
         return text(res, 200, `rang ${rung.length}\n`);
       }
       case '/tally':
-        return text(res, 200, JSON.stringify({ left: counts.left, finished: counts.finished, waiting: waiting.length }, null, 2));
+        return text(
+          res,
+          200,
+          JSON.stringify(
+            { left: counts.left, finished: counts.finished, waiting: waiting.length },
+            null,
+            2,
+          ),
+        );
       case '/list':
         return list(res, ['apple', 'plum', 'worm']);
     }

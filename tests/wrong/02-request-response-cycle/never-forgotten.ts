@@ -1,5 +1,5 @@
 // Wrong: what was rung is never forgotten, so the next ring counts it again.
-// Fails: step 3, wrong-count | rang-twice
+// Fails: step 3, wrong-count | rang-twice | write-after-end
 import { createServer } from 'node:http';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';

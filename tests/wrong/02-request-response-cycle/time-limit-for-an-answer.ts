@@ -111,7 +111,7 @@ function fail(res: ServerResponse, error: unknown): void {
   res.end('Something broke\n');
 }
 
-server.setTimeout(150);
+server.setTimeout(600);
 
 server.listen(port, '127.0.0.1', () => {
   console.log(`Server listening on http://localhost:${port}`);
