@@ -1,3 +1,5 @@
+import { IncomingMessage } from 'node:http';
+import { Socket } from 'node:net';
 import { suite } from '../scripts/kernel/suite.ts';
 import { Answer, type Cause } from '../scripts/kernel/answer.ts';
 import type { RequestOptions, Trial } from '../scripts/kernel/trial.ts';
@@ -30,7 +32,11 @@ const lists = (value: unknown): value is string[] => Array.isArray(value) && val
 const is = (wanted: unknown) => (value: unknown) => value === wanted;
 
 /** A cause that looks at the status. */
-const status = (code: number, diagnosis: string, message: string): Cause => ({ if: (a) => a.status === code, diagnosis, message });
+const status = (code: number, diagnosis: string, message: string): Cause => ({
+  if: (a) => a.status === code,
+  diagnosis,
+  message,
+});
 
 /** The status, the members that the README names (others do no harm), and the Content-Type. */
 function expectAnswer(answer: Answer, code: number, wanted: Members, causes: Cause[] = []): void {
@@ -65,7 +71,10 @@ interface Probe {
 async function together(t: Trial, probes: Probe[]): Promise<void> {
   const exchanges = await Promise.all(probes.map(({ request }) => t.attempt(request)));
   const unanswered = exchanges.find((exchange) => exchange.outcome !== 'answered');
-  const death = await t.settle().then(() => undefined, (error: unknown) => error);
+  const death = await t.settle().then(
+    () => undefined,
+    (error: unknown) => error,
+  );
   if (!unanswered && !death) {
     probes.forEach(({ expect }, index) => {
       const exchange = exchanges[index];
@@ -104,7 +113,9 @@ function reader(t: Trial): () => Promise<void> {
   };
 }
 
-const crash = (diagnosis: string, message: string): RequestOptions => ({ causes: { crashed: { diagnosis, message } } });
+const crash = (diagnosis: string, message: string): RequestOptions => ({
+  causes: { crashed: { diagnosis, message } },
+});
 
 /** A 404 that says which path was looked for. */
 function pathOf(target: string, path: string, causes: Cause[] = [], request: RequestOptions = {}): Probe {
@@ -113,7 +124,7 @@ function pathOf(target: string, path: string, causes: Cause[] = [], request: Req
     expect(answer) {
       expectAnswer(answer, 404, { path }, [
         ...causes,
-        status(500, 'target-is-500', `${target} got 500. Something threw while the target was parsed; a parser of what strangers send must not.`),
+        status(500, 'target-is-500', `${target} got 500: something threw while it was handled. What a client sends must not do that.`),
         when('path', (value) => String(value).includes('?'), 'query-in-path', '"path" still holds the query: req.url is the path and the query together, and pathname is the path alone.'),
       ]);
       expectError(answer, 404);
@@ -130,15 +141,22 @@ function refused(target: string, method = 'GET'): Probe {
       ...crash('target-crash', `The request target ${target} stopped the whole server. new URL() throws on what is no URL, and this text comes from the client: look before you parse, or catch.`),
     },
     expect(answer) {
-      const otherwise = target === '*'
-        ? { diagnosis: 'asterisk-not-refused', message: 'The target * begins with no slash and is no http URL, so it is no path of yours: 400.' }
-        : /^(ftp|httpx):/.test(target)
-          ? { diagnosis: 'scheme-not-checked', message: `Of the absolute targets only those that begin with http:// or https:// are accepted. ${target} does not, and it was not refused.` }
-          : { diagnosis: 'bad-target-not-refused', message: `${target} is no valid URL, and it was not refused. Glue the origin only in front of a target that begins with a slash.` };
-      expectError(answer, 400, [
-        status(500, 'target-is-500', `${target} got 500. A target that is no good is the client's fault, which is 400.`),
-        { if: () => true, ...otherwise },
-      ]);
+      const otherwise =
+        target === '*'
+          ? {
+              diagnosis: 'asterisk-not-refused',
+              message: 'The target * begins with no slash and is no http URL, so it is no path of yours: 400.',
+            }
+          : /^(ftp|httpx):/.test(target)
+            ? {
+                diagnosis: 'scheme-not-checked',
+                message: `Of the absolute targets only those that begin with http:// or https:// are accepted. ${target} does not, and it was not refused.`,
+              }
+            : {
+                diagnosis: 'bad-target-not-refused',
+                message: `${target} is no valid URL, and it was not refused. Glue the origin only in front of a target that begins with a slash.`,
+              };
+      expectError(answer, 400, [status(500, 'target-is-500', `${target} got 500. A target that is no good is the client's fault, which is 400.`), { if: () => true, ...otherwise }]);
     },
   };
 }
@@ -161,7 +179,11 @@ function anyHost(target: string, host: string | undefined, isHost: boolean): Pro
       expectAnswer(answer, 404, { path: target }, [
         status(500, 'host-is-500', `${shown} led to a 500. Nothing in the answer depends on Host: leave it out of the URL.`),
         status(400, 'host-refused', `${shown} is a host like any other; the answer does not depend on it.`),
-        { if: () => true, diagnosis: 'host-in-path', message: `${shown} changed what the server took for the path. The path stands in the request target alone.` },
+        {
+          if: () => true,
+          diagnosis: 'host-in-path',
+          message: `${shown} changed what the server took for the path. The path stands in the request target alone.`,
+        },
       ]);
     },
   };
@@ -177,8 +199,7 @@ async function upload(t: Trial, body: Buffer, first: number) {
 
 const bodyNotAnswered = {
   diagnosis: 'body-not-answered',
-  message:
-    'The whole body was sent and no answer came. Either nothing reads req, so that its end never comes, or the code waits for a sign that does not fit: a healthy request that was read to its end is destroyed, too.',
+  message: 'The whole body was sent and no answer came. Either nothing reads req, so that its end never comes, or the code waits for a sign that does not fit: a healthy request that was read to its end is destroyed, too.',
 };
 
 /** The answer to a body: its bytes, its text, and what req.complete said. */
@@ -244,10 +265,13 @@ function expectNotReset(now: Counts, before: Counts): void {
   });
 }
 
-/** Waits until `/left` has grown, and compares. */
+/** Waits until `left` has grown enough, and compares. */
 async function expectCounts(t: Trial, before: Counts, grown: Growth, causes: CountCause[]): Promise<Counts> {
   let now = await counts(t);
-  await t.until(async () => now.left !== before.left || ((now = await counts(t)).left !== before.left));
+  const enough = (): boolean => now.left < before.left || now.left >= before.left + grown.left;
+  for (let look = 0; look < 3 && !enough(); look += 1) {
+    await t.until(async () => enough() || ((now = await counts(t)), enough()), 300);
+  }
   expectNotReset(now, before);
   const difference = { left: now.left - before.left, halfSent: now.halfSent - before.halfSent };
   if (difference.left === grown.left && difference.halfSent === grown.halfSent) return now;
@@ -260,6 +284,12 @@ async function expectCounts(t: Trial, before: Counts, grown: Growth, causes: Cou
   });
 }
 
+/**
+ * Whether this Node's own req.headersDistinct is an ordinary object, which throws on a field named __proto__
+ * (CVE-2026-21710). A program that uses it can't be blamed for that.
+ */
+const nodeItselfThrows = (): boolean => Object.getPrototypeOf(new IncomingMessage(new Socket()).headersDistinct) !== null;
+
 interface CountCause {
   if: (grown: Growth) => boolean;
   diagnosis: string;
@@ -269,6 +299,13 @@ interface CountCause {
 export default suite('03-request-anatomy', {
   async 'Say what was asked'(t) {
     const target = `/line?name=J%C3%BCrgen+${t.word()}&empty=&x=/../y`;
+    const methods = ['POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', t.pick(['PROPFIND', 'REPORT', 'SEARCH'])];
+    const mixed = when(
+      'method',
+      (value) => [...methods, 'HEAD'].includes(String(value)),
+      'requests-mixed',
+      'Several requests came at once, and this answer has the method of another one. What belongs to one request must live inside its handler.',
+    );
     const lowerCase = 'Methods are upper case, and case matters in them: keep req.method as it is.';
     const probes: Probe[] = [
       {
@@ -277,6 +314,7 @@ export default suite('03-request-anatomy', {
           expectAnswer(answer, 200, { method: 'GET', target, httpVersion: '1.1', statusCode: null }, [
             status(404, 'query-in-route', '/line with a query got 404. req.url holds the query too; a route is compared with the path alone.'),
             when('method', is('get'), 'method-lower-case', lowerCase),
+            mixed,
             when('target', is('/line'), 'target-without-query', '"target" is only the path. The client sent a query as well, and req.url holds both.'),
             when('target', (value) => String(value).startsWith('http'), 'target-rebuilt', '"target" is a whole URL, which the client never sent. It sent what stands in req.url.'),
             when('target', (value) => String(value).includes('ü'), 'target-decoded', '"target" has been decoded. It is the text as the client sent it, escapes and all.'),
@@ -299,20 +337,31 @@ export default suite('03-request-anatomy', {
           ]);
         },
       },
-      ...['POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', t.pick(['PROPFIND', 'REPORT', 'SEARCH'])].map((method): Probe => ({
+      ...methods.map((method): Probe => ({
         request: { method, target: '/line' },
         expect(answer) {
           expectAnswer(answer, 200, { method }, [
-            { if: (a) => a.status !== 200, diagnosis: 'method-refused', message: `/line answers every method, and ${method} got ${answer.status}.` },
+            {
+              if: (a) => a.status !== 200,
+              diagnosis: 'method-refused',
+              message: `/line answers every method, and ${method} got ${answer.status}.`,
+            },
             when('method', is('GET'), 'method-fixed', `The request was a ${method}; the answer says GET. The method stands in req.method.`),
             when('method', is(method.toLowerCase()), 'method-lower-case', lowerCase),
+            mixed,
           ]);
         },
       })),
       {
         request: { method: 'HEAD', target: `/line?${t.word()}` },
         expect(answer) {
-          answer.expectStatus(200, [{ if: () => true, diagnosis: 'method-refused', message: `/line answers every method, and HEAD got ${answer.status}.` }]);
+          answer.expectStatus(200, [
+            {
+              if: () => true,
+              diagnosis: 'method-refused',
+              message: `/line answers every method, and HEAD got ${answer.status}.`,
+            },
+          ]);
         },
       },
     ];
@@ -343,17 +392,16 @@ export default suite('03-request-anatomy', {
       pathOf(target, path, absolute, crash('target-crash', `GET ${target} stopped the whole server. This target is a whole URL, which every server must accept, and what was made of it is none.`));
     const whole = `http://${one}.example/line?x=${two}`;
     await together(t, [
-      pathOf(`/${one}/${two}?x=${three}`, `/${one}/${two}`),
+      pathOf(`/${one}/${two.toUpperCase()}/?x=${three}`, `/${one}/${two.toUpperCase()}/`, [
+        when('path', is(`/${one}/${two.toUpperCase()}`), 'trailing-slash-cut', 'The slash at the end of the path is gone. "path" is the whole pathname of the URL class.'),
+        when('path', is(`/${one}/${two}/`), 'path-in-lower-case', '"path" is in lower case. Case matters in paths: keep it as pathname gives it.'),
+      ]),
       pathOf(`/line/${one}`, `/line/${one}`, [status(200, 'prefix-taken', '/line is one path; a path that only begins like it is another one, and 404.')]),
       doubled('//', '/'),
       doubled(`//${one}.example/line`, '/line'),
       doubled(`//${one}:99999/${two}`, `/${two}`),
-      pathOf(`/${one}/../${two}`, `/${two}`, [
-        when('path', is(`/${one}/../${two}`), 'path-not-from-url', '"path" is the pathname that the URL class gives, where /../ has been resolved. This one was cut out by hand.'),
-      ]),
-      pathOf(`/${one}%C3%A9`, `/${one}%C3%A9`, [
-        when('path', is(`/${one}é`), 'path-decoded', '"path" has been decoded. Here it stays as pathname gives it, with its escapes.'),
-      ]),
+      pathOf(`/${one}/../${two}`, `/${two}`, [when('path', is(`/${one}/../${two}`), 'path-not-from-url', '"path" is the pathname that the URL class gives, where /../ has been resolved. This one was cut out by hand.')]),
+      pathOf(`/${one}%C3%A9`, `/${one}%C3%A9`, [when('path', is(`/${one}é`), 'path-decoded', '"path" has been decoded. Here it stays as pathname gives it, with its escapes.')]),
       pathOf(
         `/100%?x=${one}`,
         '/100%',
@@ -373,9 +421,7 @@ export default suite('03-request-anatomy', {
           ]);
         },
       },
-      pathOf(`/http://${one}.example/line`, `/http://${one}.example/line`, [
-        status(200, 'url-inside-path', 'A path that holds a URL was taken for that URL. The target begins with a slash, so all of it is a path.'),
-      ]),
+      pathOf(`/http://${one}.example/line`, `/http://${one}.example/line`, [status(200, 'url-inside-path', 'A path that holds a URL was taken for that URL. The target begins with a slash, so all of it is a path.')]),
       ...['*', 'http://[/', 'http://x:99999/', `ftp://${one}.example/line`, `httpx://${one}.example/line`].map((target) => refused(target)),
       refused('*', 'OPTIONS'),
       anyHost(`/${one}`, `${two}.example:81`, true),
@@ -419,13 +465,8 @@ export default suite('03-request-anatomy', {
         ],
         crash('absent-query-crash', '/search without a query stopped the whole server. What a client may leave out is null, and null has no methods.'),
       ),
-      asked('?q=&tag=lone', { q: '', tags: ['lone'], page: 1 }, [
-        when('q', is(null), 'empty-q-is-null', '?q= sends a q that is empty, and "q" came back null. Empty is "" and absent is null: || takes both for nothing.'),
-        notList,
-      ]),
-      asked('?page=1&q', { q: '', page: 1 }, [
-        when('q', is(null), 'empty-q-is-null', '?q sends a q that is empty, and "q" came back null. Empty is "", and absent is null.'),
-      ]),
+      asked('?q=&tag=lone', { q: '', tags: ['lone'], page: 1 }, [when('q', is(null), 'empty-q-is-null', '?q= sends a q that is empty, and "q" came back null. Empty is "" and absent is null: || takes both for nothing.'), notList]),
+      asked('?page=1&q', { q: '', page: 1 }, [when('q', is(null), 'empty-q-is-null', '?q sends a q that is empty, and "q" came back null. Empty is "", and absent is null.')]),
       asked(`?q=caf%C3%A9+${one}%26a%3Db=c%2B?&x=1`, { q: coded }, [
         when('q', (value) => String(value).includes('%'), 'query-not-decoded', '"q" still holds escapes such as %C3. searchParams decodes them.'),
         when('q', (value) => String(value).startsWith('café+'), 'plus-not-decoded', '"q" holds a +. In a query that is a space, and searchParams knows; decodeURIComponent() does not.'),
@@ -435,7 +476,13 @@ export default suite('03-request-anatomy', {
       asked(
         '?q=100%',
         { q: '100%' },
-        [{ if: (a) => a.status !== 200, diagnosis: 'bad-escape-refused', message: '?q=100% was refused. searchParams leaves an escape that means nothing as it is, and so does this step.' }],
+        [
+          {
+            if: (a) => a.status !== 200,
+            diagnosis: 'bad-escape-refused',
+            message: '?q=100% was refused. searchParams leaves an escape that means nothing as it is, and so does this step.',
+          },
+        ],
         crash('decode-crash', '?q=100% stopped the whole server: decodeURIComponent() throws on an escape that means nothing. searchParams never throws.'),
       ),
       asked(`?q=${one}&q=${two}`, { q: one }, [
@@ -507,32 +554,51 @@ export default suite('03-request-anatomy', {
         message: 'A member is missing from the JSON: undefined is dropped, null is kept. A field that was not sent is null.',
       },
     ];
-    const odd: [string, string][] = [['Host', 'localhost'], ['__proto__', one], ['constructor', two], ['X-Tag', three], ['__proto__', two], ['Connection', 'close']];
+    const odd: [string, string][] = [
+      ['Host', 'localhost'],
+      ['__proto__', one],
+      ['constructor', two],
+      ['X-Tag', three],
+      ['__proto__', two],
+      ['Connection', 'close'],
+    ];
     const inherited = 'An object that is filled under names from a client has these already; a Map has not.';
+    const named: Probe = {
+      request: {
+        target: '/headers',
+        headers: odd,
+        ...crash('proto-header-crash', `Header fields with the names __proto__ and constructor stopped the whole server. ${inherited}`),
+      },
+      expect: (answer) => expectAnswer(answer, 200, { tags: [three], names: odd.map(([name]) => name) }, [status(500, 'proto-header-500', `Header fields with the names __proto__ and constructor led to a 500. ${inherited}`)]),
+    };
     await together(t, [
       {
         request: { target: `/headers?x-tag=${t.word()}`, headers: sent },
-        expect: (answer) => expectAnswer(answer, 200, { type: `text/${one}; charset=utf-8`, cookie: `a=${one}; b=${two}`, tags: joined, names }, full),
+        expect: (answer) =>
+          expectAnswer(
+            answer,
+            200,
+            {
+              type: `text/${one}; charset=utf-8`,
+              cookie: `a=${one}; b=${two}`,
+              tags: joined,
+              names,
+            },
+            full,
+          ),
       },
       {
         request: {
           target: '/headers',
-          headers: [['host', 'localhost'], ['CONNECTION', 'close']],
+          headers: [
+            ['host', 'localhost'],
+            ['CONNECTION', 'close'],
+          ],
           ...crash('absent-header-crash', 'A request without X-Tag, Cookie and Content-Type stopped the whole server. A field that was not sent is undefined.'),
         },
         expect: (answer) => expectAnswer(answer, 200, { type: null, cookie: null, tags: [], names: ['host', 'CONNECTION'] }, absent),
       },
-      {
-        request: {
-          target: '/headers',
-          headers: odd,
-          ...crash('proto-header-crash', `Header fields with the names __proto__ and constructor stopped the whole server. ${inherited} (In Node before 20.20.2 req.headersDistinct itself falls for it: CVE-2026-21710.)`),
-        },
-        expect: (answer) =>
-          expectAnswer(answer, 200, { tags: [three], names: odd.map(([name]) => name) }, [
-            status(500, 'proto-header-500', `Header fields with the names __proto__ and constructor led to a 500. ${inherited}`),
-          ]),
-      },
+      ...(nodeItselfThrows() ? [] : [named]),
     ]);
   },
 
@@ -571,10 +637,7 @@ export default suite('03-request-anatomy', {
     const other = t.connect();
     await other.write(request);
     const second = await other.answer();
-    expectAnswer(second, 200, { ...wanted, port: other.localPort }, [
-      when('port', is(port), 'peer-remembered', '"port" is that of another client, who called before. What belongs to one request must not outlive it.'),
-      ...causes,
-    ]);
+    expectAnswer(second, 200, { ...wanted, port: other.localPort }, [when('port', is(port), 'peer-remembered', '"port" is that of another client, who called before. What belongs to one request must not outlive it.'), ...causes]);
   },
 
   async 'Read the body'(t) {
@@ -608,7 +671,7 @@ export default suite('03-request-anatomy', {
       diagnosis: 'chunked-not-answered',
       message: 'A body that comes in chunks, without Content-Length, got no answer. The stream says when it ends; Content-Length need not be there.',
     };
-    const long = Buffer.from('€'.repeat(t.int(60_000, 70_000)));
+    const long = Buffer.from('€'.repeat(t.int(30_000, 40_000)));
     const [none, chunked, whole] = await Promise.all([
       t.post('/body', '', { causes }),
       t.post('/body', Buffer.concat([chunk, chunk, Buffer.from('0\r\n\r\n')]), {
@@ -640,14 +703,12 @@ export default suite('03-request-anatomy', {
     await stayed.answer();
     stayed.reset();
     await Promise.all([t.get('/line'), t.head('/line'), t.get('/nothing'), t.get('*'), t.post('/line', t.word()), t.post('/body', t.word())]);
-    await t.settle();
     await read();
     const healthy = await counts(t);
     expectNotReset(healthy, start);
     healthy.answer.expect(healthy.left === start.left && healthy.halfSent === start.halfSent, {
       diagnosis: 'healthy-counted',
-      message:
-        'Clients were counted that had got their whole answer. A response closes in any case, and a request that was read is destroyed in any case: only writableFinished of the response tells them apart.',
+      message: 'Clients were counted that had got their whole answer. A response closes in any case, and a request that was read is destroyed in any case: only writableFinished of the response tells them apart.',
       expected: `left ${start.left}, halfSent ${start.halfSent}`,
       actual: `left ${healthy.left}, halfSent ${healthy.halfSent}`,
     });
@@ -657,37 +718,69 @@ export default suite('03-request-anatomy', {
     await read();
     half.connection.reset();
     const afterHalf = await expectCounts(t, healthy, { left: 1, halfSent: 1 }, [
-      { if: (grown) => grown.left === 0 && grown.halfSent === 0, diagnosis: 'half-sent-not-counted', message: 'A client hung up in the middle of its body, and neither count grew. Its response closes without having been finished; look there.' },
-      { if: (grown) => grown.left === 1 && grown.halfSent === 0, diagnosis: 'complete-not-seen', message: 'A client hung up in the middle of its body. It was counted in left, but not in halfSent: its req.complete stays false for good.' },
-      { if: (grown) => grown.left > 1, diagnosis: 'counted-twice', message: 'One client left and was counted more than once.' },
+      {
+        if: (grown) => grown.left === 0 && grown.halfSent === 0,
+        diagnosis: 'half-sent-not-counted',
+        message: 'A client hung up in the middle of its body, and neither count grew. Its response closes without having been finished; look there.',
+      },
+      {
+        if: (grown) => grown.left === 1 && grown.halfSent === 0,
+        diagnosis: 'complete-not-seen',
+        message: 'A client hung up in the middle of its body. It was counted in left, but not in halfSent: its req.complete stays false for good.',
+      },
+      {
+        if: (grown) => grown.left > 1,
+        diagnosis: 'counted-twice',
+        message: 'One client left and was counted more than once.',
+      },
     ]);
 
     // Two that have sent everything and leave before the answer, on a path that takes its time.
-    let before = afterHalf;
-    for (const leave of ['end', 'reset'] as const) {
-      const waiting = t.connect();
-      await waiting.write('GET /wait HTTP/1.1\r\nHost: localhost\r\n\r\n');
-      await read();
-      const still = await counts(t);
-      const answered = {
-        diagnosis: 'wait-answered',
-        message: 'GET /wait was answered at once. It takes five seconds, so that a client has time to hang up.',
-      };
-      t.check(waiting.received.length === 0, { ...answered, actual: waiting.received.toString('utf8') });
-      expectNotReset(still, before);
-      still.answer.expect(still.left === before.left && still.halfSent === before.halfSent, {
-        diagnosis: 'waiting-counted',
-        message: 'A client that is still there, and waits for its answer, was counted. It has not left.',
-        expected: `left ${before.left}, halfSent ${before.halfSent}`,
-        actual: `left ${still.left}, halfSent ${still.halfSent}`,
-      });
-      waiting[leave]();
-      before = await expectCounts(t, before, { left: 1, halfSent: 0 }, [
-        { if: () => waiting.received.length > 0, ...answered },
-        { if: (grown) => grown.left === 0, diagnosis: 'unanswered-not-counted', message: 'A client sent its whole request and left before the answer, and it was not counted. Its req.complete is true: only the response, which closes unfinished, knows that it left.' },
-        { if: (grown) => grown.halfSent > 0, diagnosis: 'whole-request-counted-half', message: 'A client that had sent its whole request was counted in halfSent. That is only for those whose req.complete stayed false.' },
-        { if: (grown) => grown.left > 1, diagnosis: 'counted-twice', message: 'One client left and was counted more than once.' },
-      ]);
-    }
+    const waiting = [t.connect(), t.connect()];
+    await Promise.all(waiting.map((connection) => connection.write('GET /wait HTTP/1.1\r\nHost: localhost\r\n\r\n')));
+    await read();
+    const still = await counts(t);
+    const answers = (): string => waiting.map(({ received }) => received.toString('utf8')).join('');
+    const answered = {
+      diagnosis: 'wait-answered',
+      message: 'GET /wait was answered at once. It takes five seconds, so that a client has time to hang up.',
+    };
+    t.check(answers() === '', {
+      ...answered,
+      expected: 'no answer for five seconds',
+      actual: answers(),
+    });
+    expectNotReset(still, afterHalf);
+    still.answer.expect(still.left === afterHalf.left && still.halfSent === afterHalf.halfSent, {
+      diagnosis: 'waiting-counted',
+      message: 'Clients that are still there, and wait for their answer, were counted. They have not left.',
+      expected: `left ${afterHalf.left}, halfSent ${afterHalf.halfSent}`,
+      actual: `left ${still.left}, halfSent ${still.halfSent}`,
+    });
+    waiting[0]?.end();
+    waiting[1]?.reset();
+    await expectCounts(t, still, { left: 2, halfSent: 0 }, [
+      { if: () => answers() !== '', ...answered },
+      {
+        if: (grown) => grown.left === 0,
+        diagnosis: 'unanswered-not-counted',
+        message: 'Two clients sent their whole request and left before the answer, and they were not counted. Their req.complete is true: only the response, which closes unfinished, knows that they left.',
+      },
+      {
+        if: (grown) => grown.left === 1,
+        diagnosis: 'one-way-to-leave',
+        message: 'Two clients left before their answer, one with an orderly end of the connection and one with a reset, and one of them was counted. Either way the response closes unfinished.',
+      },
+      {
+        if: (grown) => grown.left > 2,
+        diagnosis: 'counted-twice',
+        message: 'Two clients left, and more were counted.',
+      },
+      {
+        if: (grown) => grown.halfSent > 0,
+        diagnosis: 'whole-request-counted-half',
+        message: 'A client that had sent its whole request was counted in halfSent. That is only for those whose req.complete stayed false.',
+      },
+    ]);
   },
 });

@@ -2,7 +2,10 @@
 import http from 'node:http';
 
 class Anatomy {
-  readonly paths = new Map<string, (req: http.IncomingMessage, res: http.ServerResponse, url: URL) => void>([
+  readonly paths = new Map<
+    string,
+    (req: http.IncomingMessage, res: http.ServerResponse, url: URL) => void
+  >([
     ['/line', (req, res) => this.line(req, res)],
     ['/search', (_req, res, url) => this.search(res, url)],
     ['/headers', (req, res) => this.headers(req, res)],
@@ -25,7 +28,8 @@ class Anatomy {
     try {
       const target = req.url!;
       if (target[0] === '/') url = new URL('http://internal.invalid' + target);
-      else if (['http://', 'https:/'].includes(target.slice(0, 7).toLowerCase())) url = new URL(target);
+      else if (['http://', 'https:/'].includes(target.slice(0, 7).toLowerCase()))
+        url = new URL(target);
       else throw new Error(`${target} is no target for this server`);
     } catch (error) {
       this.send(res, 400, { error: error instanceof Error ? error.message : 'bad' });
@@ -46,14 +50,20 @@ class Anatomy {
 
   line(req: http.IncomingMessage, res: http.ServerResponse): void {
     const { method, url, httpVersionMajor, httpVersionMinor } = req;
-    this.send(res, 200, { statusCode: null, httpVersion: `${httpVersionMajor}.${httpVersionMinor}`, target: url, method });
+    this.send(res, 200, {
+      statusCode: null,
+      httpVersion: `${httpVersionMajor}.${httpVersionMinor}`,
+      target: url,
+      method,
+    });
   }
 
   search(res: http.ServerResponse, url: URL): void {
     let page = 1;
     if (url.searchParams.has('page')) {
       const text = url.searchParams.get('page')!;
-      if (!/^\d+$/.test(text) || Number(text) < 1) return this.send(res, 400, { error: 'Bad page' });
+      if (!/^\d+$/.test(text) || Number(text) < 1)
+        return this.send(res, 400, { error: 'Bad page' });
       page = Number(text);
     }
     const q = url.searchParams.has('q') ? url.searchParams.get('q') : null;
@@ -68,7 +78,12 @@ class Anatomy {
       names.push(name);
       if (name.toLowerCase() === 'x-tag') tags.push(...req.rawHeaders[i + 1]!.split(/\s*,\s*/));
     }
-    this.send(res, 200, { type: req.headers['content-type'] || null, cookie: req.headers.cookie || null, tags, names });
+    this.send(res, 200, {
+      type: req.headers['content-type'] || null,
+      cookie: req.headers.cookie || null,
+      tags,
+      names,
+    });
   }
 
   peer(req: http.IncomingMessage, res: http.ServerResponse): void {

@@ -4,12 +4,17 @@ const require = createRequire(import.meta.url);
 const http: typeof import('node:http') = require('http');
 const { URL } = require('url') as typeof import('url');
 
-var left = 0, halfSent = 0;
+var left = 0,
+  halfSent = 0;
 var server = http.createServer();
 
 function json(res: import('http').ServerResponse, code: number, value: object) {
   var text = JSON.stringify(value);
-  res.writeHead(code, { 'content-type': 'application/json', 'Content-Length': Buffer.byteLength(text), 'X-Powered-By': 'patience' });
+  res.writeHead(code, {
+    'content-type': 'application/json',
+    'Content-Length': Buffer.byteLength(text),
+    'X-Powered-By': 'patience',
+  });
   res.write(text);
   return res.end();
 }
@@ -41,12 +46,18 @@ server.on('request', function (req, res) {
   if (!url) return json(res, 400, { error: 'no' });
   var query = url.searchParams;
   if (url.pathname === '/line') {
-    return json(res, 200, { method: req.method, target: req.url, httpVersion: req.httpVersion, statusCode: req.statusCode });
+    return json(res, 200, {
+      method: req.method,
+      target: req.url,
+      httpVersion: req.httpVersion,
+      statusCode: req.statusCode,
+    });
   }
   if (url.pathname === '/search') {
     var page = query.get('page');
     if (page === null) page = '1';
-    if (!page.split('').every((c) => c >= '0' && c <= '9') || !(parseInt(page, 10) > 0)) return json(res, 400, { error: 'page' });
+    if (!page.split('').every((c) => c >= '0' && c <= '9') || !(parseInt(page, 10) > 0))
+      return json(res, 400, { error: 'page' });
     return json(res, 200, { q: query.get('q'), tags: query.getAll('tag'), page: +page });
   }
   if (url.pathname === '/headers') {
@@ -54,8 +65,13 @@ server.on('request', function (req, res) {
     return json(res, 200, {
       type: req.headers['content-type'] === undefined ? null : req.headers['content-type'],
       cookie: req.headers['cookie'] === undefined ? null : req.headers['cookie'],
-      tags: joined === undefined ? [] : String(joined).split(',').map(Function.prototype.call, String.prototype.trim),
-      names: req.rawHeaders.filter(function (_, i) { return !(i & 1); }),
+      tags:
+        joined === undefined
+          ? []
+          : String(joined).split(',').map(Function.prototype.call, String.prototype.trim),
+      names: req.rawHeaders.filter(function (_, i) {
+        return !(i & 1);
+      }),
     });
   }
   if (url.pathname === '/peer') {
@@ -71,15 +87,25 @@ server.on('request', function (req, res) {
     var before = req.complete;
     var text = '';
     req.setEncoding('utf8');
-    req.on('data', function (piece) { text += piece; });
-    req.on('error', function (error) { console.error('gone:', error.message); });
+    req.on('data', function (piece) {
+      text += piece;
+    });
+    req.on('error', function (error) {
+      console.error('gone:', error.message);
+    });
     req.on('end', function () {
-      json(res, 200, { bytes: Buffer.byteLength(text), text: text, complete: { before: before, after: req.complete } });
+      json(res, 200, {
+        bytes: Buffer.byteLength(text),
+        text: text,
+        complete: { before: before, after: req.complete },
+      });
     });
     return;
   }
   if (url.pathname === '/wait') {
-    setTimeout(function () { json(res, 200, { waited: true }); }, 5000).unref();
+    setTimeout(function () {
+      json(res, 200, { waited: true });
+    }, 5000).unref();
     return;
   }
   if (url.pathname === '/left') return json(res, 200, { left: left, halfSent: halfSent });

@@ -43,7 +43,13 @@ async function route(req: IncomingMessage, res: ServerResponse) {
     throw new RangeError('not a URL');
   }
   const { pathname, searchParams } = url;
-  if (pathname === '/line') return json(res, { method: req.method, target: raw, httpVersion: req.httpVersion, statusCode: req.statusCode ?? null });
+  if (pathname === '/line')
+    return json(res, {
+      method: req.method,
+      target: raw,
+      httpVersion: req.httpVersion,
+      statusCode: req.statusCode ?? null,
+    });
   if (pathname === '/search') {
     const page = searchParams.get('page') ?? '1';
     const number = Number(page);
@@ -57,19 +63,37 @@ async function route(req: IncomingMessage, res: ServerResponse) {
       names.push(req.rawHeaders[i] ?? '');
       fields.append(req.rawHeaders[i] ?? '', req.rawHeaders[i + 1] ?? '');
     }
-    const tags = fields.get('x-tag')?.split(',').map((tag) => tag.trim()) ?? [];
-    return json(res, { type: fields.get('content-type')?.split(',')[0] ?? null, cookie: fields.get('cookie'), tags, names });
+    const tags =
+      fields
+        .get('x-tag')
+        ?.split(',')
+        .map((tag) => tag.trim()) ?? [];
+    return json(res, {
+      type: fields.get('content-type')?.split(',')[0] ?? null,
+      cookie: fields.get('cookie'),
+      tags,
+      names,
+    });
   }
   if (pathname === '/peer') {
     const { remoteAddress: address, remotePort: port } = req.socket;
-    return json(res, { address, port, encrypted: false, loopback: !!address?.match(/127\.0\.0\.1$|^::1$/) });
+    return json(res, {
+      address,
+      port,
+      encrypted: false,
+      loopback: !!address?.match(/127\.0\.0\.1$|^::1$/),
+    });
   }
   if (pathname === '/body') {
     const before = req.complete;
     const pieces: Buffer[] = [];
     for await (const piece of req) pieces.push(piece);
     const body = Buffer.concat(pieces);
-    return json(res, { bytes: body.length, text: body.toString(), complete: { before, after: req.complete } });
+    return json(res, {
+      bytes: body.length,
+      text: body.toString(),
+      complete: { before, after: req.complete },
+    });
   }
   if (pathname === '/wait') {
     await new Promise((resolve) => setTimeout(resolve, 5000).unref());
@@ -80,6 +104,8 @@ async function route(req: IncomingMessage, res: ServerResponse) {
 }
 
 const port = process.env.PORT ? Number(process.env.PORT) : 3000;
-server.listen(port, '::', () => console.log(`Server listening on http://localhost:${port}`)).on('error', () => {
-  server.listen(port, () => console.log(`Server listening on http://localhost:${port}`));
-});
+server
+  .listen(port, '::', () => console.log(`Server listening on http://localhost:${port}`))
+  .on('error', () => {
+    server.listen(port, () => console.log(`Server listening on http://localhost:${port}`));
+  });

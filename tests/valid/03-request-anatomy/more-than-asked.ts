@@ -24,7 +24,8 @@ async function collect(req: IncomingMessage): Promise<Buffer> {
 }
 
 async function answer(req: IncomingMessage, url: URL | null): Promise<[number, object]> {
-  if (!url) return [400, { title: 'Bad Request', error: 'The request target is no URL.', status: 400 }];
+  if (!url)
+    return [400, { title: 'Bad Request', error: 'The request target is no URL.', status: 400 }];
   const { searchParams: query, pathname: path } = url;
   if (path === '/line') {
     const { method, httpVersion, statusCode, statusMessage, url: target } = req;
@@ -32,29 +33,75 @@ async function answer(req: IncomingMessage, url: URL | null): Promise<[number, o
   }
   if (path === '/search') {
     const page = query.get('page');
-    if (page !== null && !(/^[0-9]+$/.test(page) && BigInt(page) > 0n)) return [400, { error: 'page', page }];
-    return [200, { q: query.get('q'), tags: query.getAll('tag'), page: page === null ? 1 : Number(page), all: [...query] }];
+    if (page !== null && !(/^[0-9]+$/.test(page) && BigInt(page) > 0n))
+      return [400, { error: 'page', page }];
+    return [
+      200,
+      {
+        q: query.get('q'),
+        tags: query.getAll('tag'),
+        page: page === null ? 1 : Number(page),
+        all: [...query],
+      },
+    ];
   }
   if (path === '/headers') {
     const values = (name: string): string[] =>
-      req.rawHeaders.flatMap((value, i, all) => (i % 2 === 1 && all[i - 1]?.toLowerCase() === name ? [value] : []));
-    const tags = values('x-tag').join().split(',').map((tag) => tag.trim()).filter(Boolean);
+      req.rawHeaders.flatMap((value, i, all) =>
+        i % 2 === 1 && all[i - 1]?.toLowerCase() === name ? [value] : [],
+      );
+    const tags = values('x-tag')
+      .join()
+      .split(',')
+      .map((tag) => tag.trim())
+      .filter(Boolean);
     const cookie = values('cookie').length > 0 ? values('cookie').join('; ') : null;
-    return [200, { type: values('content-type')[0] ?? null, cookie, tags, names: req.rawHeaders.filter((_, i) => i % 2 < 1), count: req.rawHeaders.length / 2 }];
+    return [
+      200,
+      {
+        type: values('content-type')[0] ?? null,
+        cookie,
+        tags,
+        names: req.rawHeaders.filter((_, i) => i % 2 < 1),
+        count: req.rawHeaders.length / 2,
+      },
+    ];
   }
   if (path === '/peer') {
     const { address, family, port } = Object.fromEntries(
-      (['Address', 'Family', 'Port'] as const).map((key) => [key.toLowerCase(), req.socket[`remote${key}`]]),
+      (['Address', 'Family', 'Port'] as const).map((key) => [
+        key.toLowerCase(),
+        req.socket[`remote${key}`],
+      ]),
     );
-    return [200, { address, family, port, encrypted: false, loopback: String(address).endsWith('127.0.0.1') || address === '::1' }];
+    return [
+      200,
+      {
+        address,
+        family,
+        port,
+        encrypted: false,
+        loopback: String(address).endsWith('127.0.0.1') || address === '::1',
+      },
+    ];
   }
   if (path === '/body') {
     const before = req.complete;
     const bytes = await collect(req);
-    return [200, { bytes: bytes.length, text: bytes.toString('utf-8'), complete: { before, after: req.complete, at: Date.now() } }];
+    return [
+      200,
+      {
+        bytes: bytes.length,
+        text: bytes.toString('utf-8'),
+        complete: { before, after: req.complete, at: Date.now() },
+      },
+    ];
   }
   if (path === '/wait') {
-    await Promise.race([once(req.socket, 'close'), new Promise((resolve) => setTimeout(resolve, 5000).unref())]);
+    await Promise.race([
+      once(req.socket, 'close'),
+      new Promise((resolve) => setTimeout(resolve, 5000).unref()),
+    ]);
     return [200, {}];
   }
   if (path === '/left') return [200, { ...clients, since: process.uptime() }];
@@ -63,7 +110,12 @@ async function answer(req: IncomingMessage, url: URL | null): Promise<[number, o
 
 function write(res: ServerResponse, status: number, data: object): void {
   if (res.destroyed) return;
-  res.setHeaders(new Map([['Content-Type', 'application/json'], ['X-Content-Type-Options', 'nosniff']]));
+  res.setHeaders(
+    new Map([
+      ['Content-Type', 'application/json'],
+      ['X-Content-Type-Options', 'nosniff'],
+    ]),
+  );
   res.statusCode = status;
   res.end(` ${JSON.stringify(data, null, '\t')} `);
 }
@@ -72,7 +124,9 @@ server.listen(Number(process.env.PORT ?? 3000), '127.0.0.1');
 await once(server, 'listening');
 console.log(`Server listening on http://localhost:${process.env.PORT ?? 3000}`);
 
-for await (const [req, res] of on(server, 'request') as AsyncIterable<[IncomingMessage, ServerResponse]>) {
+for await (const [req, res] of on(server, 'request') as AsyncIterable<
+  [IncomingMessage, ServerResponse]
+>) {
   res.on('close', () => {
     if (res.writableFinished) return;
     clients.left += 1;

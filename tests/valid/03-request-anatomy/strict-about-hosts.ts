@@ -19,7 +19,8 @@ function reply(res: http.ServerResponse, status: number, data: object): void {
 
 function locate(target: string): URL | undefined {
   const absolute = /^https?:\/\/[^/?#]+/i.exec(target)?.[0];
-  if (absolute && URL.canParse(absolute)) target = target.slice(absolute.length).replace(/^(?!\/)/, '/');
+  if (absolute && URL.canParse(absolute))
+    target = target.slice(absolute.length).replace(/^(?!\/)/, '/');
   if (!target.startsWith('/')) return undefined;
   const [path = '', ...query] = target.split('?');
   const url = new URL('http://nowhere');
@@ -41,31 +42,55 @@ http
     const query = url.searchParams;
     switch (url.pathname) {
       case '/line':
-        return reply(res, 200, { ...{ method: req.method, target: req.url }, httpVersion: req.httpVersion, statusCode: null });
+        return reply(res, 200, {
+          ...{ method: req.method, target: req.url },
+          httpVersion: req.httpVersion,
+          statusCode: null,
+        });
       case '/search': {
         const page = query.get('page') ?? 1;
-        if (page !== 1 && String(Math.trunc(Number(page))) !== page) return reply(res, 400, { error: 'page' });
+        if (page !== 1 && String(Math.trunc(Number(page))) !== page)
+          return reply(res, 400, { error: 'page' });
         if (Number(page) < 1) return reply(res, 400, { error: 'page' });
-        return reply(res, 200, { page: Number(page), tags: [...query].flatMap(([k, v]) => (k === 'tag' ? v : [])), q: query.get('q') });
+        return reply(res, 200, {
+          page: Number(page),
+          tags: [...query].flatMap(([k, v]) => (k === 'tag' ? v : [])),
+          q: query.get('q'),
+        });
       }
       case '/headers': {
         const { 'content-type': type = null, cookie = null, 'x-tag': tag = [] } = req.headers;
         const tags = [tag].flat().flatMap((line) => line.match(/[^,\s](?:[^,]*[^,\s])?/g) ?? []);
-        const names = Array.from({ length: req.rawHeaders.length / 2 }, (_, i) => req.rawHeaders[i * 2]);
+        const names = Array.from(
+          { length: req.rawHeaders.length / 2 },
+          (_, i) => req.rawHeaders[i * 2],
+        );
         return reply(res, 200, { type, cookie, tags, names });
       }
       case '/peer': {
         const address = socket.remoteAddress ?? '';
-        return reply(res, 200, { address, port: socket.remotePort, encrypted: 'encrypted' in socket, loopback: /(^|:)127\.|^::1$/.test(address) });
+        return reply(res, 200, {
+          address,
+          port: socket.remotePort,
+          encrypted: 'encrypted' in socket,
+          loopback: /(^|:)127\.|^::1$/.test(address),
+        });
       }
       case '/body': {
         const before = req.complete;
         const decoder = new TextDecoder('utf-8');
         let [bytes, text] = [0, ''];
         req.on('readable', () => {
-          for (let piece: Buffer | null; (piece = req.read()) !== null; bytes += piece.length) text += decoder.decode(piece, { stream: true });
+          for (let piece: Buffer | null; (piece = req.read()) !== null; bytes += piece.length)
+            text += decoder.decode(piece, { stream: true });
         });
-        req.on('end', () => reply(res, 200, { bytes, text: text + decoder.decode(), complete: { before, after: req.complete } }));
+        req.on('end', () =>
+          reply(res, 200, {
+            bytes,
+            text: text + decoder.decode(),
+            complete: { before, after: req.complete },
+          }),
+        );
         return;
       }
       case '/wait':
