@@ -263,12 +263,27 @@ describe('Blocks', { concurrency: 3 }, () => {
 
   test('What is run is compared', { skip: windows && 'there is no bash' }, async () => {
     const text = fixture('run.md');
-    const { problems, differences } = await checkBlocks(
-      { file: 'tests/verify/run.md', text, lesson: null },
-      { commandMs: 3000 },
-    );
+    const { problems, differences } = await checkBlocks({
+      file: 'tests/verify/run.md',
+      text,
+      lesson: null,
+    });
     findsWhatItSays(text, [...problems, ...differences]);
   });
+
+  test(
+    'A command that does not end is ended',
+    { skip: windows && 'there is no bash' },
+    async () => {
+      const text = '```console\n$ echo before\nbefore\n$ sleep 60\n$ echo after\nafter\n```\n';
+      const { problems, differences } = await checkBlocks(
+        { file: 'README.md', text, lesson: null },
+        { commandMs: 2000 },
+      );
+      findsOne([...problems, ...differences], '"sleep 60" did not end within 2 s');
+      assert.equal(problems[0]?.line, 4);
+    },
+  );
 
   test(
     'The solution and the stub of a lesson are served',
@@ -507,6 +522,8 @@ describe('Structure', () => {
     ],
     ['## Common slips\n\n- No end.\n', '', '"## Common slips" is missing'],
     ['- No end.', '', '"## Common slips" is empty'],
+    [/```console server=stub[^]*?```/, '', '"## See the gap" has a console block'],
+    [/```console server=solution[^]*?```/, 'Try.', '"## Try it by hand" has a console block'],
     [
       '## In the wild',
       '## Elsewhere\n\nText.\n\n## In the wild',
@@ -602,6 +619,8 @@ describe('Stray files', () => {
     'tests/02-echo.test.ts',
     'tests/kernel.test.ts',
     'tests/kernel/fixture.txt',
+    'tests/loop/loop.test.ts',
+    'tests/golden/loop/first.txt',
     'tests/wrong/02-echo/no-end.ts',
     'tests/valid/02-echo/two-files/server.ts',
     'tests/golden/02-echo/no-end.txt',
@@ -627,6 +646,7 @@ describe('Stray files', () => {
     'tests/scratch.ts',
     'tests/scratch/x.ts',
     'tests/wrong/no-end.ts',
+    'tests/golden/other/x.txt',
     'tests/wrong/03-other/no-end.ts',
     'tests/wrong/02-echo/No_End.ts',
     'scripts/x.ts~',

@@ -23,6 +23,8 @@ export type Use =
   | { kind: 'excerpt'; block: Block; from: string }
   /** Lines that only parse. */
   | { kind: 'fragment'; block: Block }
+  /** Commands for a fresh clone; what runs here is installed already. */
+  | { kind: 'install'; block: Block }
   | { kind: 'mermaid' | 'text' | 'json'; block: Block };
 
 const known =
@@ -83,10 +85,18 @@ function useOf(block: Block): Use | string {
       if (key === 'from' && /\.\w+$/.test(value)) return { kind: 'excerpt', block, from: value };
       return bad;
     case 'console': {
-      const server = option === '' ? null : value;
-      if (option && (key !== 'server' || !/^(solution|stub|[\w-]+\.ts)$/.test(value))) return bad;
       const commands = commandsOf(block);
-      return typeof commands === 'string' ? commands : { kind: 'console', block, server, commands };
+      if (typeof commands === 'string') return commands;
+      if (option === 'skip=install') {
+        const installs = commands.every(
+          ({ text, output }) => /^npm ci\b/.test(text) && output.join('') === '',
+        );
+        return installs
+          ? { kind: 'install', block }
+          : 'skip=install is for commands that begin with "npm ci", without output.';
+      }
+      if (option && (key !== 'server' || !/^(solution|stub|[\w-]+\.ts)$/.test(value))) return bad;
+      return { kind: 'console', block, server: option ? value : null, commands };
     }
     default:
       return bad;

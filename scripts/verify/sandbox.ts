@@ -24,7 +24,7 @@ export class Sandbox {
    * @param arrivedAt the lesson's number: those before it are done, it and those after are stubs; 0 for a fresh clone
    */
   static async create(arrivedAt: number): Promise<Sandbox> {
-    const sandbox = new Sandbox(await realpath(await mkdtemp(join(tmpdir(), 'workbook-'))));
+    const sandbox = new Sandbox(await realpath(await mkdtemp(join(tmpdir(), 'workbook-verify-'))));
     await mkdir(sandbox.home);
     await cp(projectRoot, sandbox.root, {
       recursive: true,

@@ -13,7 +13,7 @@ const shapes = [
   String.raw`(?:lessons|solutions)/(${lesson})/[a-z-]+/.+`,
   String.raw`solutions/README\.md`,
   String.raw`solutions/(${lesson})/(?:NOTES\.md|${program})`,
-  String.raw`tests/(${lesson})\.test\.ts`,
+  String.raw`tests/(${lesson})(?:\.[a-z-]+)?\.test\.ts`,
   String.raw`tests/[a-z][a-z-]*\.test\.ts`,
   String.raw`tests/(?:wrong|valid)/(${lesson})/${slug}\.ts`,
   String.raw`tests/(?:wrong|valid)/(${lesson})/${slug}/.+`,
@@ -29,21 +29,23 @@ const litter = /(?:^|\/)(?:\.DS_Store|Thumbs\.db|.*~|.*\.(?:orig|rej|bak|swp|tmp
  */
 export function strayFiles(paths: string[], lessons: string[]): Problem[] {
   const problems: Problem[] = [];
-  const all = new Set(paths);
+  const things = new Set(
+    paths.flatMap((path) => /^tests\/([a-z][a-z-]*)(?:\/[\w-]+)?\.test\.ts$/.exec(path)?.[1] ?? []),
+  );
   for (const file of paths) {
     if (litter.test(file))
       problems.push({ file, line: 0, problem: 'A file that some tool left behind.' });
-    else if (/^(?:lessons|solutions|tests)\//.test(file) && !hasShape(file, all, lessons)) {
+    else if (/^(?:lessons|solutions|tests)\//.test(file) && !hasShape(file, things, lessons)) {
       problems.push({ file, line: 0, problem: 'Nothing looks after a file of this name here.' });
     }
   }
   return problems;
 }
 
-function hasShape(file: string, all: Set<string>, lessons: string[]): boolean {
-  // A test's own fixtures lie in a folder of the test's name.
-  const [, test] = /^tests\/([a-z][a-z-]*)\//.exec(file) ?? [];
-  if (test && all.has(`tests/${test}.test.ts`)) return true;
+function hasShape(file: string, things: Set<string>, lessons: string[]): boolean {
+  // Tests of one thing, and their fixtures and transcripts, lie in a folder of its name.
+  const [, thing] = /^tests\/(?:golden\/)?([a-z][a-z-]*)\/./.exec(file) ?? [];
+  if (thing && things.has(thing)) return true;
   return shapes.some((shape) => {
     const match = shape.exec(file);
     return match !== null && (match[1] === undefined || lessons.includes(match[1]));

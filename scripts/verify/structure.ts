@@ -191,6 +191,13 @@ function checkSections(markdown: Markdown): Found[] {
   }
   for (const heading of known) {
     const { text, blocks } = section(markdown, heading);
+    const tried = blocks.some(({ info }) => info.startsWith('console'));
+    if (!tried && /^(?:See the gap|Try it by hand)$/.test(heading.text)) {
+      found.push({
+        line: heading.line,
+        problem: `"## ${heading.text}" has a console block: a command and its output.`,
+      });
+    }
     if (blocks.length === 0 && !text.some((line) => /\w/.test(line.text))) {
       found.push({ line: heading.line, problem: `The section "## ${heading.text}" is empty.` });
     }
