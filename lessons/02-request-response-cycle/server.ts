@@ -37,7 +37,7 @@ async function handle(req: IncomingMessage, res: ServerResponse): Promise<void> 
   else if (path === '/wait') wait(res);
   else if (path === '/ring') ring(res);
   else if (path === '/tally') tally(res);
-  else if (path.startsWith('/pause/')) await pause(res, Number(path.slice('/pause/'.length)));
+  else if (/^\/pause\/\d+$/.test(path)) await pause(res, Number(path.slice('/pause/'.length)));
   else if (path.startsWith('/find/')) await find(res, path.slice('/find/'.length));
   else if (path === '/list') await list(res);
   else notFound(res);

@@ -1,5 +1,5 @@
 // Wrong: the number is taken for seconds.
-// Fails: step 5, no-answer
+// Fails: step 5, pause-too-long
 import { createServer } from 'node:http';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
