@@ -42,7 +42,7 @@ async function refuses(t: Trial, value: string): Promise<void> {
   const cwd = await mkdtemp(join(tmpdir(), 'workbook-port-'));
   try {
     const program = await t.start({ env: { PORT: value }, cwd, expectListening: false });
-    await program.when(() => program.listening.length > 0 || program.exit !== null, 3000);
+    await t.until(() => program.exit !== null || program.listeners().length > 0, 3000);
     if (!program.exit) await program.when(() => program.exit !== null, 200);
     const said = `${program.stdout}${program.stderr}`.trim();
     const actual = program.exit
@@ -50,7 +50,7 @@ async function refuses(t: Trial, value: string): Promise<void> {
       : `it runs on${said ? `, and printed: ${brief(said, 200)}` : ''}`;
     const expected = 'one sentence with the word PORT on standard error, and exit code 1';
     if (!program.exit) {
-      const [where] = program.listening;
+      const [where] = program.listeners();
       t.fail({
         diagnosis: where && 'path' in where ? 'port-is-a-path' : 'port-not-refused',
         message:
@@ -164,8 +164,8 @@ export default suite('01-create-server', {
       t.start({ env: { PORT: '0' }, expectListening: false }),
       t.start({ env: { PORT: String(program.port) }, expectListening: false }),
     ]);
-    await chosen.when(() => chosen.listening.length > 0 && /localhost:\d+/.test(chosen.stdout), 2000);
-    const [where] = chosen.listening;
+    await t.until(() => chosen.exit !== null || (chosen.listeners().length > 0 && /localhost:\d+/.test(chosen.stdout)), 2000);
+    const [where] = chosen.listeners();
     const port = where && 'port' in where ? where.port : 0;
     const said = Number(/localhost:(\d+)/.exec(chosen.stdout)?.[1] ?? -1);
     t.check(said === port, {

@@ -10,7 +10,7 @@ import { failed, notReached, passed, type Result, type StepResult } from './resu
 import { startListening } from './starting.ts';
 import type { Suite } from './suite.ts';
 import { findTarget, inspect, openSteps, type Target } from './target.ts';
-import { Trial, type Bench, type StartRequest } from './trial.ts';
+import { settled, Trial, type Bench, type StartRequest } from './trial.ts';
 
 export interface JudgeOptions {
   /** A folder shaped like `lessons/`. */
@@ -191,7 +191,7 @@ class Run implements Bench {
       results.push(result);
       this.#options.onStep?.(result);
     }
-    if (results.every((result) => result.status === 'pass')) await this.#lastLook(results);
+    if (results.at(-1)?.status === 'pass') await this.#lastLook(results);
     return results;
   }
 
@@ -280,6 +280,7 @@ class Run implements Bench {
   async #lastLook(results: StepResult[]): Promise<void> {
     const program = this.#current;
     if (!program) return;
+    if (!this.trusted && !program.exit) await settled(program);
     if (program.exit && !program.ended) {
       blameStepBefore(results, await explainDeath(program, this));
       return;

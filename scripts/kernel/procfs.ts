@@ -1,5 +1,5 @@
 /** What the system knows of a process. Linux tells all of it; elsewhere a figure is `undefined`. */
-import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 
 const read = (path: string): string | undefined => {
   try {
@@ -93,4 +93,17 @@ export function marked(mark: string, group: number): number[] | undefined {
     if (Number(fields[2]) === group || read(`/proc/${pid}/environ`)?.includes(mark)) found.push(pid);
   }
   return found;
+}
+
+export const isAlive = (pid: number): boolean => existsSync(`/proc/${pid}`);
+
+/** The first process at or below `pid` that runs this executable. */
+export function innermost(pid: number, executable: string): number | undefined {
+  if (read(`/proc/${pid}/cmdline`)?.split('\0')[0] === executable) return pid;
+  const children = read(`/proc/${pid}/task/${pid}/children`)?.trim().split(' ').filter(Boolean) ?? [];
+  for (const child of children) {
+    const found = innermost(Number(child), executable);
+    if (found !== undefined) return found;
+  }
+  return undefined;
 }

@@ -7,6 +7,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import net from 'node:net';
+import os from 'node:os';
 import { pathToFileURL } from 'node:url';
 import { join } from 'node:path';
 import { defaults } from './connection.ts';
@@ -93,6 +94,12 @@ export async function portTaken(port: number): Promise<boolean> {
   });
 }
 
+/** A sandbox's shell reports a signal as 128 and its number. */
+function unwrapped(exit: Exit): Exit {
+  const name = Object.entries(os.constants.signals).find(([, number]) => exit.code === 128 + number)?.[0];
+  return name ? { code: null, signal: name as NodeJS.Signals } : exit;
+}
+
 /** A stream's output: its beginning and its end, and how much there was. */
 class Output {
   total = 0;
@@ -176,11 +183,11 @@ export class Program {
     this.exited = new Promise((resolve) => {
       const over = (exit: Exit): void => {
         if (this.exit) return;
-        this.exit = exit;
+        this.exit = this.options.wrap ? unwrapped(exit) : exit;
         clearInterval(this.#watch);
         this.#passGate();
         for (const answer of this.#pongs.values()) answer(0);
-        resolve(exit);
+        resolve(this.exit);
         this.#notify();
       };
       this.#child.on('error', (error) => {
@@ -192,10 +199,20 @@ export class Program {
       this.#child.on('exit', (code, signal) => setTimeout(() => over({ code, signal }), 50).unref());
     });
     if (options.trusted) this.#listenToWitness();
+    else this.#passGate();
   }
 
+  /** The process that was started: the program, or the sandbox around it. */
   get pid(): number {
     return this.#child.pid ?? -1;
+  }
+
+  #inner: number | undefined;
+  /** The program's own process, also inside a sandbox. */
+  get innerPid(): number {
+    if (!this.options.wrap) return this.pid;
+    if (this.#inner === undefined || !procfs.isAlive(this.#inner)) this.#inner = procfs.innermost(this.pid, process.execPath);
+    return this.#inner ?? this.pid;
   }
   get stdout(): string {
     return this.#out.text;
@@ -262,7 +279,7 @@ export class Program {
     await this.#atGate;
     this.#goAt = performance.now();
     this.#watch = setInterval(() => {
-      if ((procfs.memory(this.pid) ?? 0) > bounds.maxMemory) this.#break('memory');
+      if ((procfs.memory(this.innerPid) ?? 0) > bounds.maxMemory) this.#break('memory');
     }, 50);
     this.#watch.unref();
     if (this.options.trusted) this.#say({ go: { ...this.options.env, PORT: String(port), ...env } });
@@ -318,13 +335,13 @@ export class Program {
   /** Remembers how much processor time has been used, so that `starved` and `busy` can compare. */
   sample(): void {
     if (performance.now() - (this.#cpuSamples.at(-1)?.at ?? -Infinity) < 20) return;
-    const now = procfs.cpu(this.pid);
+    const now = procfs.cpu(this.innerPid);
     if (now) this.#cpuSamples.push({ at: performance.now(), ms: now.ms });
     if (this.#cpuSamples.length > 64) this.#cpuSamples.splice(0, 32);
   }
 
   #use(since: number): { ms: number; share: number; runnable: boolean } | undefined {
-    const now = procfs.cpu(this.pid);
+    const now = procfs.cpu(this.innerPid);
     const then = this.#cpuSamples.findLast((sample) => sample.at <= since + 1) ?? this.#cpuSamples[0];
     if (!now || !then) return undefined;
     const ms = now.ms - then.ms;
@@ -343,6 +360,12 @@ export class Program {
   /** The part of one core that it used since then, from 0 to 1 and more; undefined where the system doesn't tell. */
   cpuShare(since: number): number | undefined {
     return this.#use(since)?.share;
+  }
+
+  /** What it listens on now: as the witness saw it, or as the system tells. */
+  listeners(): Listening[] {
+    if (this.options.trusted) return this.listening;
+    return (procfs.listenersOf(this.processes()) ?? []).map(({ address, port }) => ({ address, port, family: address.includes(':') ? 'IPv6' : 'IPv4' }));
   }
 
   /** Asks the event loop for a sign of life. Gives the amount of pending work, or undefined when none came in time. */
@@ -364,22 +387,23 @@ export class Program {
   /** Sends a signal to the program alone. */
   signal(name: NodeJS.Signals): void {
     this.ended = true;
-    this.#child.kill(name);
+    if (!this.options.wrap) this.#child.kill(name);
+    else if (this.innerPid !== this.pid) process.kill(this.innerPid, name);
   }
 
   /** Resident memory in bytes, where the system tells. */
   memory(): number | undefined {
-    return procfs.memory(this.pid);
+    return procfs.memory(this.innerPid);
   }
 
   /** Processor time used so far in ms, where the system tells. */
   cpuMs(): number | undefined {
-    return procfs.cpu(this.pid)?.ms;
+    return procfs.cpu(this.innerPid)?.ms;
   }
 
   /** What it has open, where the system tells. */
   openFiles(): string[] | undefined {
-    return procfs.openFiles(this.pid);
+    return procfs.openFiles(this.innerPid);
   }
 
   /** Its process and those below it. */

@@ -88,7 +88,7 @@ async function whyNot(program: Program, root: string): Promise<Failure> {
   if (program.broke) return boundBroken(program);
   if (program.exit) return whyItEnded(program, root);
 
-  const elsewhere = program.listening[0] ?? foundElsewhere(program);
+  const elsewhere = program.listeners()[0];
   if (elsewhere) return listensElsewhere(elsewhere, port);
 
   const seconds = (program.age / 1000).toFixed(1);
@@ -110,11 +110,6 @@ async function whyNot(program: Program, root: string): Promise<Failure> {
         expected: `a server that listens on port ${port}, as PORT says`,
         actual: printed || 'it printed nothing',
       };
-}
-
-function foundElsewhere(program: Program): Listening | undefined {
-  const [first] = procfs.listenersOf(program.processes()) ?? [];
-  return first && { port: first.port, address: first.address, family: first.address.includes(':') ? 'IPv6' : 'IPv4' };
 }
 
 function listensElsewhere(listening: Listening, port: number): Failure {

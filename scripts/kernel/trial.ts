@@ -200,13 +200,13 @@ export class Trial {
   }
 
   /**
-   * The canary: waits until the program has nothing left to do, and fails the step if it died. A trusted program is
-   * asked; another is watched for a moment.
+   * The canary: waits until the program has nothing left to do, and fails the step if it died.
    */
   async settle(): Promise<void> {
     const { program } = this;
     if (program.ended) return;
-    const died = await settled(program);
+    // Without a witness nobody can be asked: the judge waits once, after the last step.
+    const died = program.options.trusted ? await settled(program) : program.exit !== null;
     if (died) throw new StepFailure(await explainDeath(program, this.#bench, this.exchanges.at(-1)));
   }
 
@@ -222,8 +222,11 @@ const restless = new WeakMap<Program, number>();
 const settling = { totalMs: 100, everyMs: 4, pingMs: 1000, untrustedMs: 60 };
 
 /** Waits until the program is at rest. True when it has exited instead. */
-async function settled(program: Program): Promise<boolean> {
-  if (!program.options.trusted) return program.when(() => program.exit !== null, settling.untrustedMs).then(() => program.exit !== null);
+export async function settled(program: Program): Promise<boolean> {
+  if (!program.options.trusted) {
+    await program.when(() => program.exit !== null, settling.untrustedMs);
+    return program.exit !== null;
+  }
   const end = performance.now() + settling.totalMs;
   for (;;) {
     const work = await program.ping(settling.pingMs);

@@ -1,0 +1,193 @@
+/** `npm run grade DIR`: a folder of submissions, marks that can be trusted. */
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { randomInt } from 'node:crypto';
+import { basename, join, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { findIsolation, type Tier } from './grade/isolation.ts';
+import { findSubmissions } from './grade/intake.ts';
+import { Grader, keptResults } from './grade/grader.ts';
+import { manifestHash, maxPoints, type GradedSubmission, type GradeResults } from './grade/results.ts';
+import { writeReports } from './grade/reports/write.ts';
+import { readRoster, withRoster } from './grade/roster.ts';
+import { allLessons, findLesson } from './kernel/course.ts';
+import { brief } from './kernel/exchange.ts';
+import { UsageError } from './kernel/failure.ts';
+import { exitWith } from './show/exit.ts';
+
+const usage = `npm run grade DIR                grades a folder that holds one folder for each submission
+
+Flags come after "--", as in "npm run grade DIR -- --lesson 5":
+  --lesson N         only this lesson; may be given several times
+  --only NAME        only this submission; may be given several times
+  --out OUT          where the reports go (DIR-grades, beside DIR)
+  --with-reference   a lesson's earlier modules come from the reference, so that one fault isn't paid twice
+  --jobs N           submissions at a time (2)
+  --seed N           the same values as in an earlier run
+  --resume           takes what an earlier run into OUT has finished, and goes on
+  --compare FILE     says what differs from an earlier results.json
+  --roster FILE      folder,name,id,email (DIR/roster.csv, if it is there)
+  --isolation TIER   "namespaces" or "process"; without it, the best that this machine has
+  --trust            grade strangers' programs although only the tier "process" is to be had
+  --help             this text
+
+Exit status: 0 graded; 2 the command was used wrongly, or the grader failed on a submission; 3 the workbook's own
+reference or stubs don't get the marks they must, so nobody was graded.`;
+
+const options = {
+  lesson: { type: 'string', multiple: true },
+  only: { type: 'string', multiple: true },
+  out: { type: 'string' },
+  'with-reference': { type: 'boolean' },
+  jobs: { type: 'string' },
+  seed: { type: 'string' },
+  resume: { type: 'boolean' },
+  compare: { type: 'string' },
+  roster: { type: 'string' },
+  isolation: { type: 'string' },
+  trust: { type: 'boolean' },
+  help: { type: 'boolean', short: 'h' },
+} as const;
+
+function parse() {
+  try {
+    return parseArgs({ options, allowPositionals: true });
+  } catch (error) {
+    throw new UsageError(`${error instanceof Error ? (error.message.split('. ')[0] ?? '') : String(error)}. "npm run grade -- --help" shows what there is.`);
+  }
+}
+
+function number(text: string | undefined, name: string, least: number, most: number): number | undefined {
+  if (text === undefined) return undefined;
+  if (!/^\d+$/.test(text) || Number(text) < least || Number(text) > most) throw new UsageError(`--${name} takes a whole number from ${least} to ${most}, not "${text}".`);
+  return Number(text);
+}
+
+/** What a run needs to be taken up again. */
+interface RunFile {
+  seed: number;
+  manifestHash: string;
+  withReference: boolean;
+  lessons: string[];
+}
+
+function readRun(file: string): RunFile | undefined {
+  try {
+    return JSON.parse(readFileSync(file, 'utf8')) as RunFile;
+  } catch {
+    return undefined;
+  }
+}
+
+/** What differs between two gradings, one line each. */
+function differences(before: GradeResults, after: GradeResults): string[] {
+  const lines: string[] = [];
+  if (before.manifestHash !== after.manifestHash) lines.push('The lessons or their tests have changed since then.');
+  const earlier = new Map(before.submissions.map((submission) => [submission.name, submission]));
+  for (const submission of after.submissions) {
+    const was = earlier.get(submission.name);
+    if (!was) lines.push(`${submission.name}: new, ${submission.points} points`);
+    else if (was.outcome !== submission.outcome) lines.push(`${submission.name}: ${was.outcome} before, ${submission.outcome} now`);
+    else {
+      for (const lesson of submission.lessons) {
+        const then = was.lessons.find((one) => one.lesson === lesson.lesson);
+        if (then && then.points !== lesson.points) lines.push(`${submission.name}, ${lesson.lesson}: ${then.points} points before, ${lesson.points} now`);
+      }
+    }
+    earlier.delete(submission.name);
+  }
+  return [...lines, ...[...earlier.keys()].map((name) => `${name}: not there any more`)];
+}
+
+await exitWith(async () => {
+  const { values, positionals } = parse();
+  if (values.help) {
+    console.log(usage);
+    return 0;
+  }
+  const [dir, extra] = positionals;
+  if (dir === undefined || extra !== undefined) throw new UsageError('npm run grade takes one folder, such as "npm run grade submissions". "npm run grade -- --help" shows the rest.');
+  const lessons = values.lesson ? values.lesson.map(findLesson) : allLessons();
+  const jobs = number(values.jobs, 'jobs', 1, 64) ?? 2;
+  const tier = values.isolation;
+  if (tier !== undefined && tier !== 'namespaces' && tier !== 'process') throw new UsageError(`--isolation takes "namespaces" or "process", not "${tier}".`);
+  let submissions = findSubmissions(resolve(dir));
+  for (const name of values.only ?? []) if (!submissions.some((submission) => submission.name === name)) throw new UsageError(`There is no submission "${name}" in ${dir}.`);
+  if (values.only) submissions = submissions.filter(({ name }) => values.only?.includes(name));
+  const roster = readRoster(resolve(dir), values.roster);
+  let compared: GradeResults | undefined;
+  if (values.compare) {
+    try {
+      compared = JSON.parse(readFileSync(values.compare, 'utf8')) as GradeResults;
+    } catch {
+      throw new UsageError(`"${values.compare}" cannot be read as an earlier results.json.`);
+    }
+  }
+
+  const isolation = findIsolation(tier as Tier | undefined);
+  if (tier === 'namespaces' && isolation.tier !== tier) throw new UsageError('This machine cannot make the namespaces: unshare, setpriv, prlimit (util-linux) and ip (iproute2) are needed, and user namespaces must be allowed.');
+  if (isolation.tier === 'process' && !values.trust) {
+    throw new UsageError(`Here strangers' programs can be kept apart by processes only, not by namespaces: they could use the network and send signals as you. Add "-- --trust" to grade them all the same, or use Linux with unshare.`);
+  }
+
+  const out = resolve(values.out ?? join(dir, '..', `${basename(resolve(dir))}-grades`));
+  const keep = join(out, '.kept');
+  const runFile = join(keep, 'run.json');
+  const earlier = values.resume ? readRun(runFile) : undefined;
+  const hash = manifestHash(lessons);
+  const names = lessons.map(({ name }) => name);
+  if (values.resume && earlier && (earlier.manifestHash !== hash || earlier.withReference !== Boolean(values['with-reference']) || earlier.lessons.join() !== names.join())) {
+    throw new UsageError('The earlier run into this folder graded other lessons, or their tests have changed since: grade anew, without --resume.');
+  }
+  const seed = number(values.seed, 'seed', 1, 2 ** 31) ?? earlier?.seed ?? randomInt(1, 2 ** 31);
+  if (!values.resume) rmSync(keep, { recursive: true, force: true });
+  mkdirSync(keep, { recursive: true });
+  writeFileSync(runFile, JSON.stringify({ seed, manifestHash: hash, withReference: Boolean(values['with-reference']), lessons: names } satisfies RunFile));
+  const done = values.resume ? keptResults(keep) : new Map<string, GradedSubmission>();
+
+  const began = Date.now();
+  console.error(`Isolation: ${isolation.tier}. ${isolation.keeps.join('; ')}.`);
+  if (isolation.lacks.length > 0) console.error(`Not kept apart: ${isolation.lacks.join('; ')}.`);
+  const grader = new Grader({
+    lessons,
+    seed,
+    jobs,
+    isolation,
+    withReference: values['with-reference'] ?? false,
+    keep,
+    onDone: (submission, left) => {
+      const mark = submission.outcome === 'graded' ? `${submission.points} of ${submission.maxPoints} points` : `${submission.outcome}: ${submission.reason ?? ''}`;
+      console.error(`[${String(submissions.length - left).padStart(String(submissions.length).length)} of ${submissions.length}] ${brief(submission.name, 40)}: ${brief(mark, 120)}`);
+    },
+  });
+  let graded: GradedSubmission[];
+  try {
+    const wrong = await grader.selfCheck();
+    if (wrong) {
+      console.error(`Nobody was graded: ${brief(wrong, 400)}. The workbook itself is at fault here; "npm run verify" says more.`);
+      return 3;
+    }
+    graded = await grader.run(submissions, done);
+  } finally {
+    await grader.end();
+  }
+  const results: GradeResults = {
+    schema: 'workbook/grade/v1',
+    node: process.version,
+    platform: `${process.platform} ${process.arch}`,
+    seed,
+    isolation,
+    withReference: values['with-reference'] ?? false,
+    manifestHash: hash,
+    startedAt: new Date(began).toISOString(),
+    durationMs: Date.now() - began,
+    lessons: lessons.map((lesson) => ({ lesson: lesson.name, title: lesson.title, maxPoints: maxPoints(lesson), steps: lesson.steps.map(({ title, points }) => ({ title, points })) })),
+    submissions: graded.map((submission) => withRoster(submission, roster)),
+  };
+  writeReports(results, out);
+  if (compared) {
+    const lines = differences(compared, results);
+    console.log(lines.length > 0 ? lines.map((line) => brief(line, 200)).join('\n') : 'No mark differs from the earlier grading.');
+  }
+  console.log(`${graded.length} submissions graded in ${((Date.now() - began) / 1000).toFixed(1)} s. Reports: ${out}`);
+  return graded.some(({ outcome }) => outcome === 'grader-error') ? 2 : 0;
+});

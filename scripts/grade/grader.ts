@@ -1,0 +1,215 @@
+/** Grades submissions, some at a time, and writes each result as it comes. */
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { findLesson, lessonsDir, solutionsDir, type Lesson } from '../kernel/course.ts';
+import { stubOf } from '../kernel/stub.ts';
+import { takeFiles, putFiles, type Submission, type TakenFile } from './intake.ts';
+import type { Isolation } from './isolation.ts';
+import { Worker } from './pool.ts';
+import { deservesAnotherTry, graded, maxPoints, missing, type GradedLesson, type GradedSubmission } from './results.ts';
+
+export interface GradeOptions {
+  lessons: Lesson[];
+  seed: number;
+  jobs: number;
+  isolation: Isolation;
+  /** Earlier modules come from the reference, so that one fault isn't paid twice. */
+  withReference: boolean;
+  /** Each submission's result is kept here as it comes. */
+  keep: string;
+  onDone?: (submission: GradedSubmission, left: number) => void;
+}
+
+/** Lays out a tree that holds our finished files and the submission's own. */
+function stage(base: string, files: TakenFile[]): string {
+  const dir = mkdtempSync(join(base, 'stage-'));
+  writeFileSync(join(dir, 'package.json'), '{ "private": true, "type": "module" }\n');
+  for (const name of readdirSync(lessonsDir)) {
+    if (!/^\d\d-/.test(name)) continue;
+    const { edits } = findLesson(name);
+    cpSync(join(lessonsDir, name), join(dir, 'lessons', name), {
+      recursive: true,
+      filter: (source) => !/\.(md|json)$/.test(source) && !edits.some((file) => source === join(lessonsDir, name, file)),
+    });
+  }
+  putFiles(files, join(dir, 'lessons'));
+  return dir;
+}
+
+const reference = (lesson: Lesson): TakenFile[] =>
+  lesson.edits.map((file) => ({ lesson: lesson.name, file, sha256: '', bytes: readFileSync(join(solutionsDir, lesson.name, file)) }));
+
+const needed = (lesson: Lesson): Lesson[] => lesson.needs.map(findLesson).flatMap((earlier) => [...needed(earlier), earlier]);
+
+export class Grader {
+  readonly #options: GradeOptions;
+  readonly #base: string;
+  readonly #workers: Worker[];
+  /** While a lesson is tried again, alone, this holds the others up. */
+  #alone: Promise<void> = Promise.resolve();
+  #running = new Set<Promise<unknown>>();
+
+  constructor(options: GradeOptions) {
+    this.#options = options;
+    this.#base = mkdtempSync(join(tmpdir(), 'workbook-grade-'));
+    this.#workers = Array.from({ length: options.jobs }, () => new Worker(options.isolation.tier));
+  }
+
+  async #judge(worker: Worker, dir: string, lesson: Lesson): Promise<{ lesson?: GradedLesson; error?: string }> {
+    const { seed, isolation } = this.#options;
+    const root = join(this.#base, `root-${this.#workers.indexOf(worker)}`);
+    const { result, error } = await worker.run({ lesson: lesson.name, target: join(dir, 'lessons'), stage: dir, seed, tier: isolation.tier, root });
+    if (!result) return { error: error ?? 'no verdict' };
+    return { lesson: graded(lesson, { ...result, target: 'submission' }) };
+  }
+
+  /** Waits until nobody else is at work, runs, and lets the others go on. */
+  async #byItself<T>(run: () => Promise<T>): Promise<T> {
+    const before = this.#alone;
+    let done: () => void = () => {};
+    this.#alone = new Promise((resolve) => (done = resolve));
+    await before;
+    await Promise.allSettled([...this.#running]);
+    try {
+      return await run();
+    } finally {
+      done();
+    }
+  }
+
+  async #among<T>(run: () => Promise<T>): Promise<T> {
+    await this.#alone;
+    const running = run();
+    this.#running.add(running);
+    try {
+      return await running;
+    } finally {
+      this.#running.delete(running);
+    }
+  }
+
+  async #lesson(worker: Worker, files: TakenFile[], dir: string, lesson: Lesson): Promise<{ lesson?: GradedLesson; error?: string }> {
+    const own = files.filter((file) => file.lesson === lesson.name);
+    if (own.length === 0) return { lesson: missing(lesson, this.#options.seed, `No file of this lesson was handed in: ${lesson.edits.join(', ')}.`) };
+    const absent = lesson.edits.filter((file) => !own.some((taken) => taken.file === file));
+    if (absent.length > 0) return { lesson: missing(lesson, this.#options.seed, `A file of this lesson is missing: ${absent.join(', ')}.`) };
+    if (this.#options.withReference) putFiles(needed(lesson).flatMap(reference), join(dir, 'lessons'));
+    else {
+      for (const earlier of needed(lesson)) {
+        if (!files.some((file) => file.lesson === earlier.name)) return { lesson: missing(lesson, this.#options.seed, `This lesson stands on "${earlier.title}", of which no file was handed in.`) };
+      }
+    }
+    try {
+      const first = await this.#among(() => this.#judge(worker, dir, lesson));
+      if (!first.lesson || !deservesAnotherTry(first.lesson)) return first;
+      const second = await this.#byItself(() => this.#judge(worker, dir, lesson));
+      if (!second.lesson) return second;
+      const better = second.lesson.points >= first.lesson.points ? second.lesson : first.lesson;
+      const tries = [first.lesson, second.lesson].map(({ points, diagnosis, steps }) => ({ points, diagnosis: diagnosis ?? steps.find((step) => step.status === 'fail')?.diagnosis ?? null }));
+      return { lesson: { ...better, tries } };
+    } finally {
+      if (this.#options.withReference) {
+        // The submission's own modules again, for their own lessons.
+        for (const earlier of needed(lesson)) for (const file of earlier.edits) rmSync(join(dir, 'lessons', earlier.name, file), { force: true });
+        putFiles(files, join(dir, 'lessons'));
+      }
+    }
+  }
+
+  async #files(worker: Worker, name: string, files: TakenFile[], tampered: string | null): Promise<GradedSubmission> {
+    const { lessons } = this.#options;
+    const submission: GradedSubmission = {
+      name,
+      outcome: 'graded',
+      reason: null,
+      points: 0,
+      maxPoints: lessons.reduce((sum, lesson) => sum + maxPoints(lesson), 0),
+      files: Object.fromEntries(files.map(({ lesson, file, sha256 }) => [`${lesson}/${file}`, sha256])),
+      lessons: [],
+    };
+    if (tampered) return { ...submission, outcome: 'tampered', reason: tampered };
+    const dir = stage(this.#base, files);
+    try {
+      for (const lesson of lessons) {
+        const { lesson: result, error } = await this.#lesson(worker, files, dir, lesson);
+        if (!result) return { ...submission, outcome: 'grader-error', reason: `${lesson.name}: ${error}` };
+        submission.lessons.push(result);
+      }
+      submission.points = submission.lessons.reduce((sum, lesson) => sum + lesson.points, 0);
+      return submission;
+    } catch (error) {
+      return { ...submission, outcome: 'grader-error', reason: error instanceof Error ? error.message : String(error) };
+    } finally {
+      rmSync(dir, { recursive: true, force: true, maxRetries: 5 });
+    }
+  }
+
+  /** The reference must get every point, and the untouched stubs none. Gives what is wrong, or null. */
+  async selfCheck(): Promise<string | null> {
+    const [worker] = this.#workers;
+    if (!worker) return 'there is no worker';
+    const { lessons } = this.#options;
+    const all = [...new Set(lessons.flatMap((lesson) => [...needed(lesson), lesson]))];
+    const right = await this.#files(worker, 'reference', all.flatMap(reference), null);
+    if (right.outcome !== 'graded') return `the reference could not be graded: ${right.reason}`;
+    const short = right.lessons.find((lesson) => lesson.points < lesson.maxPoints);
+    if (short) {
+      const step = short.steps.find(({ status }) => status !== 'pass');
+      return `the reference gets ${short.points} of ${short.maxPoints} points in ${short.lesson}: ${step?.diagnosis ?? short.diagnosis}: ${short.message ?? step?.message} ${short.detail ?? ''}`;
+    }
+    const stubs = all.flatMap((lesson) => lesson.edits.map((file): TakenFile => ({ lesson: lesson.name, file, sha256: '', bytes: Buffer.from(stubOf(lesson, file)) })));
+    const empty = await this.#files(worker, 'stubs', stubs, null);
+    if (empty.outcome !== 'graded') return `the stubs could not be graded: ${empty.reason}`;
+    const over = empty.lessons.find((lesson) => lesson.points > 0);
+    return over ? `the untouched stub gets ${over.points} points in ${over.lesson}` : null;
+  }
+
+  /** Grades them all. Those that `done` holds are taken as they are. */
+  async run(submissions: Submission[], done: Map<string, GradedSubmission>): Promise<GradedSubmission[]> {
+    const queue = submissions.filter(({ name }) => !done.has(name));
+    const results = new Map(done);
+    const work = async (worker: Worker): Promise<void> => {
+      for (let submission = queue.shift(); submission; submission = queue.shift()) {
+        const needs = [...new Set(this.#options.lessons.flatMap((lesson) => [...needed(lesson), lesson]))];
+        const { files, tampered } = takeFiles(submission, needs);
+        const result = await this.#files(worker, submission.name, files, tampered);
+        results.set(submission.name, result);
+        keepOne(this.#options.keep, result);
+        this.#options.onDone?.(result, queue.length);
+      }
+    };
+    await Promise.all(this.#workers.map(work));
+    return submissions.flatMap(({ name }) => results.get(name) ?? []);
+  }
+
+  async end(): Promise<void> {
+    await Promise.all(this.#workers.map((worker) => worker.stop()));
+    rmSync(this.#base, { recursive: true, force: true, maxRetries: 5 });
+  }
+}
+
+const keptName = (name: string): string => `${Buffer.from(name).toString('base64url').slice(0, 200)}.json`;
+
+/** Writes one submission's result whole: what a sudden end leaves is readable. */
+function keepOne(folder: string, result: GradedSubmission): void {
+  mkdirSync(folder, { recursive: true });
+  const path = join(folder, keptName(result.name));
+  writeFileSync(`${path}.tmp`, JSON.stringify(result));
+  renameSync(`${path}.tmp`, path);
+}
+
+/** The results that an earlier run has kept. The grader's own errors are not among them: they are tried again. */
+export function keptResults(folder: string): Map<string, GradedSubmission> {
+  const found = new Map<string, GradedSubmission>();
+  if (!existsSync(folder)) return found;
+  for (const name of readdirSync(folder).filter((file) => file.endsWith('.json') && file !== 'run.json')) {
+    try {
+      const result = JSON.parse(readFileSync(join(folder, name), 'utf8')) as GradedSubmission;
+      if (result.outcome !== 'grader-error') found.set(result.name, result);
+    } catch {
+      // Half written by a run that was killed: it is graded again.
+    }
+  }
+  return found;
+}

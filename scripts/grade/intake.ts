@@ -1,0 +1,128 @@
+/** Finds submissions in a folder and takes from each the files that a learner edits, and nothing else. */
+import { createHash } from 'node:crypto';
+import { closeSync, constants, existsSync, fstatSync, lstatSync, mkdirSync, openSync, readdirSync, readSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { allLessons, type Lesson } from '../kernel/course.ts';
+import { UsageError } from '../kernel/failure.ts';
+
+/** No learner's file is larger than this, in bytes. */
+const maxBytes = 256 * 1024;
+/** How deep below a submission's folder the lessons may lie: archives add a folder or two. */
+const maxDepth = 3;
+
+export interface Submission {
+  /** The folder's name. */
+  name: string;
+  dir: string;
+}
+
+export interface TakenFile {
+  lesson: string;
+  file: string;
+  /** Of the bytes, in hex. */
+  sha256: string;
+  bytes: Buffer;
+}
+
+export interface Intake {
+  files: TakenFile[];
+  /** Why the submission can't be trusted; `null` when it can. */
+  tampered: string | null;
+}
+
+const hidden = (name: string): boolean => name.startsWith('.') || name === '__MACOSX' || name === 'node_modules';
+
+/** The submissions of a folder: one for each folder in it. @throws UsageError when there is none */
+export function findSubmissions(dir: string): Submission[] {
+  let entries;
+  try {
+    entries = readdirSync(dir, { withFileTypes: true });
+  } catch {
+    throw new UsageError(`There is no folder "${dir}". npm run grade takes a folder that holds one folder for each submission.`);
+  }
+  const found = entries
+    .filter((entry) => entry.isDirectory() && !hidden(entry.name))
+    .map(({ name }) => ({ name, dir: join(dir, name) }))
+    .sort((a, b) => (a.name < b.name ? -1 : 1));
+  if (found.length === 0) throw new UsageError(`"${dir}" holds no folders. npm run grade takes a folder that holds one folder for each submission.`);
+  return found;
+}
+
+/** The folder that holds `05-router/` and the others: the submission itself, its `lessons/`, or one that an archive put around it. */
+function lessonsFolder(dir: string, names: string[], depth = 0): string | undefined {
+  const entries = list(dir);
+  const isFolder = (name: string): boolean => lstatSync(join(dir, name), { throwIfNoEntry: false })?.isDirectory() ?? false;
+  if (entries.includes('lessons') && isFolder('lessons') && list(join(dir, 'lessons')).some((name) => names.includes(name))) return join(dir, 'lessons');
+  if (entries.some((name) => names.includes(name))) return dir;
+  if (depth >= maxDepth) return undefined;
+  for (const name of entries.filter((entry) => !hidden(entry)).slice(0, 50)) {
+    const inner = isFolder(name) ? lessonsFolder(join(dir, name), names, depth + 1) : undefined;
+    if (inner) return inner;
+  }
+  return undefined;
+}
+
+function list(dir: string): string[] {
+  try {
+    return readdirSync(dir).sort();
+  } catch {
+    return [];
+  }
+}
+
+/** Reads the edited files of the given lessons. A link or a special file where a file should be is tampering. */
+export function takeFiles(submission: Submission, lessons: Lesson[]): Intake {
+  const files: TakenFile[] = [];
+  const names = allLessons().map(({ name }) => name);
+  const folder = lessonsFolder(submission.dir, names);
+  if (folder === undefined) return { files, tampered: null };
+  for (const lesson of lessons) {
+    for (const file of lesson.edits) {
+      const parts = [lesson.name, ...file.split('/')];
+      const taken = take(folder, parts);
+      if (typeof taken === 'string') return { files: [], tampered: taken };
+      if (taken) files.push({ lesson: lesson.name, file, bytes: taken, sha256: createHash('sha256').update(taken).digest('hex') });
+    }
+  }
+  return { files, tampered: null };
+}
+
+/** The bytes of a file; `null` when it is not there; a sentence when it is something else than a file. */
+function take(folder: string, parts: string[]): Buffer | string | null {
+  const shown = parts.join('/');
+  let path = folder;
+  for (const [index, part] of parts.entries()) {
+    path = join(path, part);
+    const stat = lstatSync(path, { throwIfNoEntry: false });
+    if (!stat) return null;
+    if (stat.isSymbolicLink()) return `${shown} is, or lies behind, a symbolic link.`;
+    const last = index === parts.length - 1;
+    if (last ? !stat.isFile() : !stat.isDirectory()) return `${shown} is not an ordinary file.`;
+    if (last && stat.nlink > 1) return `${shown} is a hard link: the same file has another name elsewhere.`;
+    if (last && stat.size > maxBytes) return `${shown} is larger than ${maxBytes / 1024} kB.`;
+  }
+  // Opened without following a link, and looked at again: what was checked is what is read.
+  let fd: number;
+  try {
+    fd = openSync(path, constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0));
+  } catch {
+    return `${shown} cannot be read.`;
+  }
+  try {
+    const stat = fstatSync(fd);
+    if (!stat.isFile() || stat.size > maxBytes) return `${shown} is not an ordinary file.`;
+    const bytes = Buffer.alloc(stat.size);
+    return bytes.subarray(0, readSync(fd, bytes, 0, stat.size, 0));
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** Writes files below a folder that holds nothing of the learner's yet. */
+export function putFiles(files: TakenFile[], dir: string): void {
+  for (const { lesson, file, bytes } of files) {
+    const path = join(dir, lesson, file);
+    if (!existsSync(join(dir, lesson))) mkdirSync(join(dir, lesson), { recursive: true });
+    writeFileSync(path, bytes);
+  }
+}

@@ -1,0 +1,108 @@
+/**
+ * How strangers' programs are kept apart from the grader, in two tiers. Which one is in force is found out at the start and
+ * stands in every report.
+ */
+import { execFileSync, spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, realpathSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { projectRoot } from '../kernel/course.ts';
+
+export type Tier = 'namespaces' | 'process';
+
+export interface Isolation {
+  tier: Tier;
+  /** What it keeps apart, in words for the report. */
+  keeps: string[];
+  /** What it does not. */
+  lacks: string[];
+}
+
+const quiet = { stdio: 'ignore', timeout: 10_000 } as const;
+const works = (command: string, args: string[]): boolean => spawnSync(command, args, quiet).status === 0;
+
+/** The words that put a worker into user, network, PID and mount namespaces of its own, with loopback up. */
+export const workerWords = ['unshare', '--user', '--map-root-user', '--net', '--mount', '--pid', '--fork', '--kill-child', '--mount-proc', '--ipc', '--uts', '/bin/sh', '-c', 'ip link set lo up && exec "$@"', 'sh'];
+
+/** Finds out which tier this machine can hold. */
+export function findIsolation(wanted?: Tier): Isolation {
+  const able =
+    process.platform === 'linux' &&
+    wanted !== 'process' &&
+    works(workerWords[0] ?? '', [...workerWords.slice(1), '/bin/sh', '-c', 'mount -t tmpfs tmpfs /mnt && setpriv --bounding-set=-all --no-new-privs true && prlimit --nofile=256 true']);
+  if (able) {
+    return {
+      tier: 'namespaces',
+      keeps: [
+        'processes: a PID namespace for each program, with a /proc of its own; nothing in it outlives its run',
+        'files: a root of its own that holds the submission and what Node needs, read only; no solutions, no tests, no other submission',
+        'network: loopback only, apart from the machine',
+        'rights: no capabilities, none to be had',
+        'limits: memory, output, open files, file sizes, time',
+      ],
+      lacks: ['a fault of the Linux kernel itself', ...(process.getuid?.() === 0 ? ['the number of processes (started as root, the limit does not bind)'] : [])],
+    };
+  }
+  return {
+    tier: 'process',
+    keeps: ['processes: a process group of its own, ended after each run', "files: Node's permission model, which reads the submission only", 'environment: an allow-list', 'limits: memory, output and time, by watching'],
+    lacks: ['network', 'signals to other processes of the same user', 'whatever gets round the permission model, which Node itself calls a seat belt and no sandbox'],
+  };
+}
+
+/** Limits that the system holds by itself, in a sandbox. */
+const limits = ['prlimit', '--core=0', '--nofile=1024', '--fsize=16777216', '--nproc=512', '--cpu=120'];
+
+/** Builds the root that a submission's programs see, below `root`. Run inside the worker's namespaces. */
+export function buildRoot(root: string, stage: string): void {
+  const node = realpathSync(process.execPath);
+  const kernel = join(projectRoot, 'scripts/kernel');
+  const strip = join(projectRoot, '.workbook/strip');
+  mkdirSync(strip, { recursive: true });
+  const readOnly = ['/usr', '/bin', '/sbin', '/lib', '/lib64', '/etc/ld.so.cache', node, stage, join(projectRoot, 'node_modules/amaro'), ...['strip.mjs', 'strip-hook.mjs', 'strip-register.mjs'].map((file) => join(kernel, file)), strip];
+  const script = `
+set -e
+root=$1; shift
+mkdir -p "$root"
+mountpoint -q "$root" && umount -R -l "$root"
+mount -t tmpfs -o size=8m,mode=755 tmpfs "$root"
+mkdir -p "$root/proc" "$root/tmp" "$root/dev"
+mount -t tmpfs -o size=32m,mode=1777 tmpfs "$root/tmp"
+for device in null zero urandom random; do : > "$root/dev/$device"; mount --bind "/dev/$device" "$root/dev/$device"; done
+for path in "$@"; do
+  [ -e "$path" ] || continue
+  if [ -L "$path" ]; then mkdir -p "$root$(dirname "$path")"; ln -s "$(readlink "$path")" "$root$path"; continue; fi
+  case "$path" in /usr/*|/bin/*|/lib/*) [ -e "$root$path" ] && continue;; esac
+  if [ -d "$path" ]; then mkdir -p "$root$path"; else mkdir -p "$root$(dirname "$path")"; : > "$root$path"; fi
+  mount --bind "$path" "$root$path"
+  mount -o remount,bind,ro,nosuid,nodev "$root$path" || mount -o remount,bind,ro "$root$path"
+done
+mount -o remount,ro "$root"
+`;
+  execFileSync('/bin/sh', ['-c', script, 'sh', root, ...readOnly.filter((path) => existsSync(path))], { stdio: ['ignore', 'ignore', 'pipe'] });
+}
+
+/** The words around Node's own that keep a program inside `root`. A small shell is process 1, so that signals mean what they mean outside. */
+export function inRoot(root: string, cwd: string): (node: string[]) => string[] {
+  return (node) => [
+    'unshare', '--mount', '--pid', '--fork', '--kill-child', '--ipc', '--uts', `--root=${root}`, '--mount-proc',
+    '/bin/sh', '-c', `cd "$1" && shift && "$@" & wait $!`, 'sh', cwd,
+    ...limits, 'setpriv', '--bounding-set=-all', '--inh-caps=-all', '--no-new-privs', ...node,
+  ];
+}
+
+/** Node's permission model around a program that may read its own folder and nothing else. */
+export function withPermissions(stage: string): (node: string[]) => string[] {
+  const major = Number(process.versions.node.split('.')[0]);
+  const flag = major < 23 ? '--experimental-permission' : '--permission';
+  const strip = ['strip.mjs', 'strip-hook.mjs', 'strip-register.mjs'].map((file) => join(projectRoot, 'scripts/kernel', file));
+  const readable = [stage, join(projectRoot, 'package.json'), join(projectRoot, '.workbook/strip'), join(projectRoot, 'node_modules/amaro'), dirname(process.execPath), ...strip];
+  return ([command = '', ...args]) => [
+    command,
+    flag,
+    ...readable.map((path) => `--allow-fs-read=${existsSync(path) && !/\.\w+$/.test(path) ? join(path, '*') : path}`),
+    ...(major < 22 ? ['--allow-worker'] : []),
+    ...(major >= 25 ? ['--allow-net'] : []),
+    ...(major >= 24 ? ['--disable-sigusr1'] : []),
+    ...args,
+  ];
+}
