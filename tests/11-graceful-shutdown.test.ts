@@ -1,0 +1,677 @@
+import { randomBytes } from 'node:crypto';
+import net from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Answer } from '../scripts/kernel/answer.ts';
+import { brief, type Exchange } from '../scripts/kernel/exchange.ts';
+import type { Program } from '../scripts/kernel/program.ts';
+import { suite } from '../scripts/kernel/suite.ts';
+import type { Trial } from '../scripts/kernel/trial.ts';
+
+type Connection = ReturnType<Trial['connect']>;
+
+/** In ms: how soon a process must be gone when nothing holds it any more. Node's own patience with an idle connection is 5 s and more. */
+const promptly = 2000;
+
+/** A request that leaves the connection open. */
+const request = (target: string, method = 'GET', ...fields: string[]): string =>
+  [`${method} ${target} HTTP/1.1`, 'Host: localhost', ...fields, '', ''].join('\r\n');
+
+const chunk = (text: string): string => `${Buffer.byteLength(text).toString(16)}\r\n${text}\r\n`;
+const lastChunk = '0\r\n\r\n';
+
+async function ask(connection: Connection, target: string): Promise<Answer> {
+  await connection.write(request(target));
+  return connection.answer({ method: 'GET', target });
+}
+
+/* ---- a copy of the program that will be shut down ---- */
+
+/** Windows ends a process that is sent a signal; there, and where this is set, a connection to a pipe stands for SIGTERM. */
+const withoutSignals = process.platform === 'win32' || process.env['WORKBOOK_WITHOUT_SIGNALS'] === '1';
+
+function pipeName(): string {
+  const name = `workbook-${process.pid}-${randomBytes(4).toString('hex')}`;
+  return process.platform === 'win32' ? `\\\\.\\pipe\\${name}` : join(tmpdir(), `${name}.sock`);
+}
+
+/** The error that the program died of, where it printed a stack. */
+function crashLine({ stderr }: Program): string | undefined {
+  if (!/^\s+at .+:\d+/m.test(stderr)) return undefined;
+  return brief(/^\w*Error.*$/m.exec(stderr)?.[0] ?? 'an error that nothing caught', 160);
+}
+
+/** One copy of the program: in flight, signalled, gone. */
+export class Copy {
+  readonly program: Program;
+  readonly t: Trial;
+  readonly #pipe: string | undefined;
+  #signalled = 0;
+
+  private constructor(t: Trial, program: Program, pipe: string | undefined) {
+    this.program = program;
+    this.t = t.on(program);
+    this.#pipe = pipe;
+  }
+
+  static async start(t: Trial, env: Record<string, string> = {}): Promise<Copy> {
+    const pipe = withoutSignals ? pipeName() : undefined;
+    return new Copy(t, await t.start({ env: { ...env, ...(pipe !== undefined && { SHUTDOWN_PIPE: pipe }) } }), pipe);
+  }
+
+  /** Ms since the (first) signal. */
+  get since(): number {
+    return performance.now() - this.#signalled;
+  }
+
+  signal(name: NodeJS.Signals): void {
+    this.#signalled ||= performance.now();
+    if (this.#pipe === undefined) return this.program.signal(name);
+    this.program.ended = true;
+    net.connect(this.#pipe).on('error', () => {});
+  }
+
+  get drainingLines(): number {
+    return this.program.stdout.split(/\r?\n/).filter((line) => line.startsWith('Draining')).length;
+  }
+
+  get ending(): string {
+    const { exit, stderr } = this.program;
+    const how = !exit ? 'it still runs' : exit.signal ? `ended by ${exit.signal}` : `exit status ${exit.code}`;
+    return stderr.trim() ? `${how}; standard error: ${brief(stderr.trim(), 200)}` : how;
+  }
+
+  fail(failure: { diagnosis: string; message: string; expected?: string; actual?: string; exchange?: Exchange }): never {
+    this.t.fail({ actual: this.ending, exchange: undefined, ...failure });
+  }
+
+  /** Sends the signal and waits until the program has taken it: it says so, and lets nobody in any more. */
+  async drain(name: NodeJS.Signals = 'SIGTERM', inFlight = true): Promise<void> {
+    const { program, t } = this;
+    this.signal(name);
+    await program.when(() => this.drainingLines > 0, 1500);
+    const expected = `a line that begins with Draining, and no new connections`;
+    if (this.drainingLines === 0) {
+      await program.when(() => program.exit !== null, 0);
+      if (program.exit?.signal) {
+        this.fail({
+          diagnosis: 'signal-not-handled',
+          message: `${name} ended the process on the spot: nothing listens for it. Ctrl+C is SIGINT; Docker, systemd and kill send SIGTERM.`,
+          expected,
+        });
+      }
+      if (program.exit && (inFlight || program.exit.code !== 0)) this.#exitedAtOnce(expected);
+      const refused = program.exit !== null || (await t.attempt({ limit: 500 })).outcome === 'refused';
+      this.fail({
+        diagnosis: refused ? 'draining-not-printed' : 'signal-ignored',
+        message: refused
+          ? `After ${name} the program accepts nobody any more, but it printed no line that begins with Draining.`
+          : `After ${name} the program goes on as if nothing had happened: it printed no line that begins with Draining, and it still lets clients in.`,
+        expected,
+        actual: brief(program.stdout.trim(), 200) || '(nothing printed)',
+      });
+    }
+    let seen: Exchange | undefined;
+    const refused = await t.until(async () => (seen = await t.attempt({ limit: 300 })).outcome === 'refused', 1000);
+    if (refused) return;
+    this.fail({
+      diagnosis: 'still-accepting',
+      message: 'The program says that it is draining, and still lets new clients in. Draining means that nobody new comes: close the server.',
+      expected: 'connection refused',
+      actual: seen?.outcome ?? '(not asked)',
+      ...(seen && { exchange: seen }),
+    });
+  }
+
+  #exitedAtOnce(expected: string): never {
+    const crash = crashLine(this.program);
+    if (crash) this.fail({ diagnosis: 'shutdown-crashed', message: `The signal made the program crash: ${crash}`, expected });
+    // A process that ended because nothing was left to do has cut its connections itself.
+    if (this.program.drained) this.#cut('Requests', expected);
+    this.fail({
+      diagnosis: 'exit-at-once',
+      message: 'The program ended with requests in flight. process.exit() does not wait for anything; a process ends by itself when nothing is left to do.',
+      expected,
+    });
+  }
+
+  /** Fails where an exchange came to nothing because the process is gone. */
+  async notExited({ outcome }: Exchange, expected: string): Promise<void> {
+    if (outcome !== 'connection-closed' && outcome !== 'connection-reset') return;
+    await this.program.when(() => this.program.exit !== null, 300);
+    if (this.program.exit) this.#exitedAtOnce(expected);
+  }
+
+  #cut(what: string, expected: string, exchange?: Exchange): never {
+    this.fail({
+      diagnosis: 'in-flight-cut',
+      message: `${what} in flight when the signal came lost their connection. Only idle connections may be closed; closeAllConnections() and destroy() cut the busy ones too.`,
+      expected,
+      ...(exchange && { exchange }),
+    });
+  }
+
+  /** The answer to a request that was in flight. Where it is not whole, says who cut it. */
+  async wholeAnswer(connection: Connection, method: string, target: string): Promise<Answer> {
+    const exchange = await connection.attempt({ method, target, limit: promptly });
+    if (exchange.outcome === 'answered') return new Answer(exchange);
+    const expected = `the whole answer to ${method} ${target}`;
+    await this.notExited(exchange, expected);
+    if (exchange.outcome === 'connection-closed' || exchange.outcome === 'connection-reset') this.#cut('Requests', expected, exchange);
+    this.fail({
+      diagnosis: 'in-flight-stuck',
+      message: `${method} ${target} was in flight when the signal came, and got no whole answer although the process goes on.`,
+      expected,
+      actual: `${exchange.note ?? exchange.outcome}; ${this.ending}`,
+      exchange,
+    });
+  }
+
+  /** Waits until the server hangs up, and says goodbye as a client does. */
+  async hungUp(connection: Connection, still: { diagnosis: string; message: string }): Promise<void> {
+    if ((await connection.closed(promptly)) === 'open') {
+      this.fail({ ...still, expected: 'the connection closed', actual: `open ${promptly / 1000} s later` });
+    }
+    connection.end();
+  }
+
+  /** Waits for the end of the process, which must be at hand, with status 0. */
+  async gone(still: { diagnosis: string; message: string }, limit = promptly, crashed = 'shutdown-crashed'): Promise<void> {
+    await this.program.when(() => this.program.exit !== null, limit);
+    const { exit } = this.program;
+    const expected = 'exit status 0, soon after the last answer';
+    if (!exit) this.fail({ ...still, expected, actual: `it still runs ${Math.round(limit / 100) / 10} s later` });
+    if (exit.code === 0) return;
+    const crash = crashLine(this.program);
+    this.fail({
+      diagnosis: exit.signal ? 'signal-not-handled' : crash ? crashed : 'wrong-exit-code',
+      message: exit.signal
+        ? `The process was ended by ${exit.signal}, not by itself.`
+        : crash
+          ? `Every answer was out, and then the program crashed: ${crash}`
+          : `Every answer was out, and the program ended with status ${exit.code}: that says that something went wrong. A clean end is status 0.`,
+      expected,
+    });
+  }
+}
+
+/** Waits for the line with which the program says that it has begun a request. */
+async function started(copy: Copy, method: string, target: string): Promise<void> {
+  const line = `started ${method} ${target}`;
+  if (await copy.program.when(() => copy.program.stdout.includes(line), 1500)) return;
+  const exchange = copy.t.exchanges.at(-1);
+  copy.fail({
+    diagnosis: 'request-never-began',
+    message: `The program did not print "${line}" for a request that had been sent. server.ts does that; does something answer before it?`,
+    expected: line,
+    actual: brief(copy.program.stdout.trim(), 200),
+    ...(exchange && { exchange }),
+  });
+}
+
+/** A POST /upload of six bytes of which three have come: it is in flight, and its answer has not begun. */
+async function beginUpload(copy: Copy, target: string, ...fields: string[]): Promise<Connection> {
+  const connection = copy.t.connect();
+  await connection.write(`${request(target, 'POST', 'Content-Length: 6', ...fields)}abc`);
+  await beforeAnswer(copy, connection, 'POST', target);
+  return connection;
+}
+
+/** Waits until the request has begun; where it was answered instead, shows with what. */
+async function beforeAnswer(copy: Copy, connection: Connection, method: string, target: string): Promise<void> {
+  const { program } = copy;
+  const begun = (): boolean => program.stdout.includes(`started ${method} ${target}`);
+  await copy.t.until(() => begun() || connection.received.length > 0 || connection.state !== 'open', 1500);
+  if (!begun() && connection.received.length > 0) {
+    await program.when(begun, 100);
+    if (!begun()) (await connection.answer({ method, target })).expectStatus(200);
+  }
+  await started(copy, method, target);
+}
+
+/** A POST /echo whose answer has begun: the first piece has come back. */
+async function beginEcho(copy: Copy, target: string, piece: string, ...fields: string[]): Promise<Connection> {
+  const connection = copy.t.connect();
+  await connection.write(request(target, 'POST', 'Transfer-Encoding: chunked', ...fields) + chunk(piece));
+  await beforeAnswer(copy, connection, 'POST', target);
+  if (await connection.until((bytes) => bytes.includes(piece))) return connection;
+  const exchange = await connection.attempt({ method: 'POST', target, limit: 1 });
+  copy.fail({
+    diagnosis: 'echo-never-began',
+    message: 'POST /echo did not send its first piece back. server.ts does that.',
+    expected: piece,
+    actual: brief(connection.received.toString()),
+    exchange,
+  });
+}
+
+/** Sends one more piece to an echo and waits for it: the program has done what was to be done before. */
+async function roundTrip(connection: Connection, piece: string): Promise<boolean> {
+  await connection.write(chunk(piece));
+  return connection.until((bytes) => bytes.includes(piece), promptly);
+}
+
+const stillRunning = {
+  diagnosis: 'still-running',
+  message:
+    'Every answer was out and every client had gone, and the process still runs. Something keeps it alive: a server that was not closed, a timer, a connection that nobody closed.',
+};
+
+/** Step 1: two requests in flight, a signal, perhaps another one. */
+async function finishesInFlight(t: Trial, first: NodeJS.Signals, ...more: NodeJS.Signals[]): Promise<void> {
+  const copy = await Copy.start(t);
+  const { program } = copy;
+  const [one, two] = [`${t.word()}1`, `${t.word()}2`];
+  const [echoTarget, uploadTarget] = [`/echo?${t.word()}`, `/upload?${t.word()}`];
+  const echo = await beginEcho(copy, echoTarget, one, 'Connection: close');
+  const upload = await beginUpload(copy, uploadTarget, 'Connection: close');
+  await copy.drain(first);
+
+  let sent = one;
+  for (const signal of more) {
+    copy.signal(signal);
+    const pieces = [`${t.word()}-${signal}`, `${t.word()}+${signal}`];
+    sent += pieces.join('');
+    let alive = true;
+    for (const piece of pieces) alive &&= await roundTrip(echo, piece);
+    await program.when(() => program.exit !== null, alive ? 0 : 500);
+    const { exit } = program;
+    const expected = 'the second signal is ignored, or ends the process at once with a status other than 0';
+    const crash = crashLine(program);
+    if (exit && crash) {
+      copy.fail({
+        diagnosis: 'second-signal-crash',
+        message: `A second signal crashed the program: ${crash} The shutdown began again, and a server can't be closed twice. Remember that it has begun.`,
+        expected,
+      });
+    }
+    if (copy.drainingLines > 1) {
+      copy.fail({
+        diagnosis: 'second-shutdown',
+        message: 'A second signal began a second shutdown, with a second deadline. Remember that one has begun.',
+        expected,
+        actual: `${copy.drainingLines} lines that begin with Draining`,
+      });
+    }
+    if (exit?.code === 0 || exit?.signal) {
+      copy.fail({
+        diagnosis: 'second-signal-cuts',
+        message: 'A second signal ended the process with requests in flight, as if all were well. Ignore it, or end with a status that says that answers were cut.',
+        expected,
+      });
+    }
+    // Ended at once, on purpose: allowed.
+    if (exit) return;
+  }
+
+  await echo.write(chunk(two) + lastChunk);
+  const echoed = await copy.wholeAnswer(echo, 'POST', echoTarget);
+  echoed.expectText(sent + two);
+  await upload.write('def');
+  const uploaded = await copy.wholeAnswer(upload, 'POST', uploadTarget);
+  uploaded.expectStatus(200);
+  uploaded.expectText(/^6 bytes\n?$/);
+  for (const connection of [echo, upload]) await copy.hungUp(connection, stillRunning);
+  await copy.gone(stillRunning, promptly, more.length > 0 ? 'second-signal-crash' : 'shutdown-crashed');
+  if (copy.drainingLines > 1) {
+    copy.fail({
+      diagnosis: 'second-shutdown',
+      message: more.length > 0 ? 'A second signal began a second shutdown. Remember that one has begun.' : 'One signal began two shutdowns. Is the listener added twice?',
+      expected: 'one line that begins with Draining',
+      actual: `${copy.drainingLines} such lines`,
+    });
+  }
+}
+
+/** Nothing is in flight: it is gone at once, long before the deadline. */
+async function endsAtOnce(t: Trial): Promise<void> {
+  const copy = await Copy.start(t, { SHUTDOWN_TIMEOUT_MS: '2000' });
+  (await copy.t.get('/')).expectStatus(200);
+  await copy.drain('SIGTERM', false);
+  const { program } = copy;
+  await program.when(() => program.exit !== null, 2800);
+  if (program.exit && program.exit.code === 1 && copy.since > 1900) {
+    copy.fail({
+      diagnosis: 'deadline-keeps-alive',
+      message:
+        'Nothing was in flight, and the process lived on until its deadline and ended with status 1. A pending timer keeps Node alive; unref() takes that away from it.',
+      expected: 'exit status 0 at once',
+      actual: `${copy.ending}, after ${Math.round(copy.since)} ms`,
+    });
+  }
+  await copy.gone(stillRunning, 1);
+}
+
+/** The head of a GET of which the end is missing, so far in that the program has read it: others were answered after it. */
+async function beginHead(copy: Copy, target: string, other: Connection): Promise<Connection> {
+  const connection = copy.t.connect();
+  await connection.write(`GET ${target} HTTP/1.1\r\nHost: localhost\r\nX-`);
+  for (let n = 0; n < 3; n++) await ask(other, '/');
+  return connection;
+}
+
+async function endHead(copy: Copy, connection: Connection, target: string): Promise<Answer> {
+  await connection.write('Late: 1\r\n\r\n');
+  const exchange = await connection.attempt({ method: 'GET', target, limit: promptly });
+  if (exchange.outcome === 'answered') return new Answer(exchange);
+  await copy.notExited(exchange, `the whole answer to GET ${target}`);
+  copy.fail({
+    diagnosis: 'half-request-dropped',
+    message: 'Half of a request had come when the signal did, and the other half soon after; it got no answer. A request of which a part has arrived counts as in flight.',
+    expected: 'an answer',
+    actual: `${exchange.outcome}; ${copy.ending}`,
+    exchange,
+  });
+}
+
+function expectHungUp(answer: Answer): void {
+  answer.expectHeader('Connection', (value) => /(^|,)\s*close\s*(,|$)/i.test(value), [
+    {
+      if: () => true,
+      diagnosis: 'no-connection-close',
+      message:
+        'An answer whose head went out after the signal does not say Connection: close. Its client keeps the connection for the next request, and the process waits for both.',
+    },
+  ]);
+}
+
+const keptAlive = {
+  diagnosis: 'kept-alive-too-long',
+  message:
+    'Every answer is out, and the process waits for connections on which nothing happens any more: Node closes them only 5 or 6 seconds after their last answer. Finishing an answer does not hang up.',
+};
+
+/* ---- under load ---- */
+
+export interface Load {
+  clients: number;
+  /** Answers after which the signal comes. */
+  answers: number;
+}
+
+export interface LoadResult {
+  answered: number;
+  /** Requests that the program had begun, and that got no whole answer. */
+  lost: { id: string; exchange: Exchange }[];
+  /** Requests that the program never began: they met a closed connection, or a 503. */
+  turnedAway: number;
+}
+
+/** Keep-alive clients that ask without a pause, and a signal in the middle. */
+export async function underLoad(copy: Copy, { clients, answers }: Load): Promise<LoadResult> {
+  const { t, program } = copy;
+  let answered = 0;
+  let turnedAway = 0;
+  const failed: { id: string; exchange: Exchange }[] = [];
+  let enough: () => void = () => {};
+  const reached = new Promise<void>((resolve) => (enough = resolve));
+
+  const client = async (name: string, ms: number): Promise<void> => {
+    const connection = t.connect();
+    for (let n = 0; n < 1000; n++) {
+      const id = `${name}-${n}`;
+      const target = `/slow?ms=${ms}&id=${id}.`;
+      await connection.write(request(target));
+      const exchange = await connection.attempt({ method: 'GET', target, limit: promptly });
+      if (exchange.message?.status === 503) {
+        turnedAway += 1;
+        break;
+      }
+      if (exchange.outcome !== 'answered' || exchange.message?.body.toString() !== 'first\nlast\n') {
+        failed.push({ id, exchange });
+        break;
+      }
+      if (++answered >= answers) enough();
+      const hungUp = exchange.message.rawHeaders.some(([field, value]) => /^connection$/i.test(field) && /close/i.test(value));
+      if (hungUp || connection.state !== 'open') break;
+    }
+    connection.destroy();
+  };
+  const all = Promise.all(Array.from({ length: clients }, (_, n) => client(`${t.word()}${n}`, 3 * n)));
+  await Promise.race([reached, all]);
+  copy.signal('SIGTERM');
+  await all;
+  await program.when(() => program.exit !== null, promptly);
+  const lost = failed.filter(({ id }) => program.stdout.includes(`id=${id}.`));
+  return { answered, lost, turnedAway: turnedAway + failed.length - lost.length };
+}
+
+export default suite('11-graceful-shutdown', {
+  async 'Finish what is in flight'(t) {
+    (await t.get('/')).expectStatus(200);
+    await inOrder(endsAtOnce(t), finishesInFlight(t, 'SIGTERM'), finishesInFlight(t, 'SIGINT', 'SIGINT', 'SIGTERM'));
+  },
+
+  async 'Hang up after the answer'(t) {
+    const copy = await Copy.start(t);
+    const idle = copy.t.connect();
+    const before = await ask(idle, '/');
+    before.expect(!/close/i.test(before.header('Connection') ?? ''), {
+      diagnosis: 'never-kept-alive',
+      message: 'An answer said Connection: close long before any signal, so every request needs a connection of its own. Say it only while draining.',
+      expected: 'an answer that leaves the connection open',
+      actual: `Connection: ${before.header('Connection')}`,
+    });
+    const [uploadTarget, halfTarget] = [`/upload?${t.word()}`, `/?${t.word()}`];
+    const upload = await beginUpload(copy, uploadTarget);
+    const half = await beginHead(copy, halfTarget, idle);
+    await copy.drain();
+    await copy.hungUp(idle, {
+      diagnosis: 'idle-left-open',
+      message:
+        'The signal came two seconds ago, and a connection on which nothing is going on is still open. server.close() closes such connections since Node 19; server.closeIdleConnections() does it too.',
+    });
+    const late = await endHead(copy, half, halfTarget);
+    // A server may also turn away what comes while it is draining.
+    if (late.status !== 503) late.expectStatus(200);
+    expectHungUp(late);
+    await upload.write('def');
+    const uploaded = await copy.wholeAnswer(upload, 'POST', uploadTarget);
+    uploaded.expectText(/^6 bytes\n?$/);
+    expectHungUp(uploaded);
+    for (const connection of [half, upload]) await copy.hungUp(connection, keptAlive);
+    await copy.gone(keptAlive);
+  },
+
+  async 'Say that you are draining'(t) {
+    const healthy = await t.get('/health');
+    healthy.expectStatus(200);
+    expectState(healthy, 'ok');
+    const copy = await Copy.start(t);
+    const other = copy.t.connect();
+    const half = await beginHead(copy, '/health', other);
+    await copy.drain();
+    const answer = await endHead(copy, half, '/health');
+    answer.expectStatus(503, [
+      {
+        if: (a) => a.status === 200,
+        diagnosis: 'healthy-while-draining',
+        message: 'While it was draining, the program still said that it is well. A load balancer that hears 200 goes on sending clients, who find the door closed.',
+      },
+    ]);
+    expectState(answer, 'draining');
+  },
+
+  async 'Cut what is late'(t) {
+    const deadline = 250;
+    const late = async (): Promise<void> => {
+      const copy = await Copy.start(t, { SHUTDOWN_TIMEOUT_MS: String(deadline) });
+      const connection = copy.t.connect();
+      await connection.write(request('/slow?ms=60000'));
+      await beforeAnswer(copy, connection, 'GET', '/slow?ms=60000');
+      await connection.until((bytes) => bytes.includes('first\n'));
+      await copy.drain();
+      const { program } = copy;
+      await program.when(() => program.exit !== null, deadline + 650);
+      const took = copy.since;
+      const { exit } = program;
+      const expected = `exit status 1, ${deadline} ms after the signal`;
+      const actual = `${copy.ending}, ${Math.round(took)} ms after the signal`;
+      if (!exit) {
+        return copy.fail({
+          diagnosis: 'no-deadline',
+          message: `SHUTDOWN_TIMEOUT_MS is ${deadline}, and an answer that takes a minute still holds the process ${Math.round(took)} ms after the signal. Whoever stops it will not wait for ever, and then use SIGKILL.`,
+          expected,
+          actual,
+        });
+      }
+      if (took < deadline - 2) {
+        copy.fail({
+          diagnosis: 'cut-too-early',
+          message: `SHUTDOWN_TIMEOUT_MS is ${deadline}, and an answer was cut after ${Math.round(took)} ms. Whoever is in flight has that long.`,
+          expected,
+          actual,
+        });
+      }
+      if (exit.code !== 1) {
+        copy.fail({
+          diagnosis: exit.code === 0 ? 'late-exit-zero' : 'wrong-exit-code',
+          message:
+            exit.code === 0
+              ? 'An answer was cut at the deadline, and the process ended with status 0, which says that all went well. Say 1.'
+              : 'An answer was cut at the deadline; the status for that is 1.',
+          expected,
+          actual,
+        });
+      }
+    };
+    const silent = async (): Promise<void> => {
+      const copy = await Copy.start(t, { SHUTDOWN_TIMEOUT_MS: String(deadline) });
+      const other = copy.t.connect();
+      const mute = copy.t.connect();
+      await mute.opened();
+      await beginHead(copy, '/', other);
+      await copy.drain();
+      await copy.program.when(() => copy.program.exit !== null, deadline + 1500);
+      if (copy.program.exit) return;
+      copy.fail({
+        diagnosis: 'held-by-silence',
+        message: `SHUTDOWN_TIMEOUT_MS is ${deadline}, and a connection that never sent a byte, or half a request, still holds the process ${Math.round(copy.since)} ms after the signal. The deadline is for everybody.`,
+        expected: 'the end of the process at the deadline, or before',
+      });
+    };
+    await inOrder(late(), silent());
+  },
+
+  async 'Close what http has forgotten'(t) {
+    const polite = async (): Promise<void> => {
+      const copy = await Copy.start(t);
+      const sockets = [await upgradedSocket(copy), await upgradedSocket(copy), await upgradedSocket(copy)];
+      // One has left before: it must not be in the way.
+      sockets.pop()?.reset();
+      await copy.drain();
+      for (const socket of sockets) {
+        if ((await socket.closed(promptly)) === 'open') {
+          copy.fail({
+            diagnosis: 'upgraded-left-open',
+            message:
+              'Two seconds after the signal a socket that was upgraded is still open. http has handed it over: neither close() nor closeIdleConnections() nor closeAllConnections() knows of it. Keep all of them in a set, and end them yourself.',
+            expected: 'the upgraded socket closed',
+            actual: 'open',
+          });
+        }
+        socket.end();
+      }
+      await copy.gone({
+        diagnosis: 'timer-left-running',
+        message: 'Every connection is closed, and the process still runs: server.ts has a timer, and gave onDrain the function that stops it. Was it called?',
+      });
+    };
+    // This client never says goodbye.
+    const stubborn = async (): Promise<void> => {
+      const copy = await Copy.start(t, { SHUTDOWN_TIMEOUT_MS: '250' });
+      await upgradedSocket(copy);
+      await copy.drain();
+      await copy.program.when(() => copy.program.exit !== null, 1750);
+      if (copy.program.exit) return;
+      copy.fail({
+        diagnosis: 'held-by-upgraded',
+        message: 'SHUTDOWN_TIMEOUT_MS is 250, and a client that does not close its end of an upgraded socket still holds the process. The deadline is for everybody, and closeAllConnections() does not know of this one.',
+        expected: 'the end of the process at the deadline, or before',
+      });
+    };
+    await inOrder(polite(), stubborn());
+  },
+
+  async 'Lose nothing under load'(t) {
+    // The head of this answer promised to stay before the signal came.
+    const promised = async (): Promise<void> => {
+      const copy = await Copy.start(t);
+      const [one, two] = [`${t.word()}1`, `${t.word()}2`];
+      const target = `/echo?${t.word()}`;
+      const echo = await beginEcho(copy, target, one);
+      const idle = copy.t.connect();
+      await ask(idle, '/');
+      await copy.drain();
+      // What was idle at the signal is closed; from here on nobody looks for idle connections unless there is a reason.
+      await idle.closed(promptly);
+      idle.end();
+      await echo.write(chunk(two) + lastChunk);
+      (await copy.wholeAnswer(echo, 'POST', target)).expectText(one + two);
+      const message = `The head of an answer had gone out before the signal and promised to keep the connection. ${keptAlive.message} When such an answer is over, close what is idle once more.`;
+      await copy.hungUp(echo, { ...keptAlive, message });
+      await copy.gone({ ...keptAlive, message });
+    };
+    const left = async (): Promise<void> => {
+      const copy = await Copy.start(t);
+      const connection = copy.t.connect();
+      await connection.write(request('/slow?ms=60000'));
+      await beforeAnswer(copy, connection, 'GET', '/slow?ms=60000');
+      await connection.until((bytes) => bytes.includes('first\n'));
+      await copy.drain();
+      connection.reset();
+      await copy.gone({
+        diagnosis: 'waits-for-who-left',
+        message: "The only client in flight has left, and the process still waits for it. An answer that loses its client never has its 'finish'; 'close' always comes.",
+      });
+    };
+    const load = async (): Promise<void> => {
+      const copy = await Copy.start(t);
+      const { answered, lost } = await underLoad(copy, { clients: 8, answers: t.int(40, 90) });
+      const [first] = lost;
+      if (first) {
+        const cut = first.exchange.received.length > 0;
+        copy.fail({
+          diagnosis: cut ? 'answer-cut-under-load' : 'answer-lost-under-load',
+          message: `Eight clients asked without a pause when the signal came. The program had begun a request, and ${cut ? 'its answer was cut in the middle' : 'it never got an answer'}.`,
+          expected: `a whole answer for each of the ${answered + lost.length} requests that were begun`,
+          actual: `${lost.length} not answered whole; ${copy.ending}`,
+          exchange: first.exchange,
+        });
+      }
+      await copy.gone(keptAlive, 1);
+    };
+    await inOrder(promised(), left(), load());
+  },
+});
+
+function expectState(answer: Answer, wanted: string): void {
+  const state = answer.json() as { status?: unknown } | null;
+  answer.expect(state?.status === wanted, {
+    diagnosis: 'wrong-health-body',
+    message: `The body of GET /health must say in its status how the server is: "${wanted}".`,
+    expected: JSON.stringify({ status: wanted }),
+    actual: brief(answer.text),
+  });
+}
+
+/** A connection that has been upgraded, and on which something came back. */
+async function upgradedSocket(copy: Copy): Promise<Connection> {
+  const connection = copy.t.connect();
+  const word = copy.t.word();
+  await connection.write(request('/', 'GET', 'Connection: Upgrade', 'Upgrade: echo'));
+  (await connection.answer()).expectStatus(101);
+  await connection.write(word);
+  if (await connection.until((bytes) => bytes.includes(word))) return connection;
+  copy.fail({
+    diagnosis: 'upgraded-broken',
+    message: 'What was sent on an upgraded socket did not come back. server.ts does that; does something close it before?',
+    expected: word,
+    actual: brief(connection.received.toString()) || `nothing; the connection is ${connection.state}`,
+  });
+}
+
+/** Lets all of them come to an end, and fails with the first in this order. */
+async function inOrder(...checks: Promise<void>[]): Promise<void> {
+  for (const outcome of await Promise.allSettled(checks)) if (outcome.status === 'rejected') throw outcome.reason;
+}
