@@ -14,6 +14,8 @@ export interface LessonProgress {
   done: string[];
   /** How many hints were shown, by step title. */
   hints: Record<string, number>;
+  /** The learner's files as they were when every step passed. */
+  passedAs?: string;
   /** The lesson's manifest and text as they were when the learner last saw them. */
   seen?: string;
 }
@@ -42,6 +44,7 @@ export function readProgress(): Progress {
       lessons[name] = {
         done: Array.isArray(entry?.done) ? entry.done.filter((title) => typeof title === 'string') : [],
         hints: typeof entry?.hints === 'object' && entry.hints !== null ? entry.hints : {},
+        ...(typeof entry?.passedAs === 'string' && { passedAs: entry.passedAs }),
         ...(typeof entry?.seen === 'string' && { seen: entry.seen }),
       };
     }
@@ -84,15 +87,24 @@ export function recordResult(lesson: Lesson, result: Result): Progress {
     const entry = lessonProgress(progress, lesson);
     entry.done = result.steps.filter((step) => step.status === 'pass').map((step) => step.title);
     entry.seen = fingerprint(lesson);
+    if (result.status === 'pass') entry.passedAs = workOf(lesson);
+    else delete entry.passedAs;
     progress.last = lesson.name;
     progress.lastAt = Date.now();
   });
 }
 
+/** Whether a lesson's files are those that passed every step. */
+export const isProven = (progress: Progress, lesson: Lesson): boolean => progress.lessons[lesson.name]?.passedAs === workOf(lesson);
+
 /** The lesson's text and manifest in a few letters: differs when a course update has changed them. */
-export function fingerprint(lesson: Lesson): string {
+export const fingerprint = (lesson: Lesson): string => hashed(lesson, ['lesson.json', 'README.md']);
+
+const workOf = (lesson: Lesson): string => hashed(lesson, lesson.edits);
+
+function hashed(lesson: Lesson, names: string[]): string {
   const hash = createHash('sha256');
-  for (const name of ['lesson.json', 'README.md']) {
+  for (const name of names) {
     try {
       hash.update(readFileSync(join(lessonsDir, lesson.name, name)));
     } catch {

@@ -37,11 +37,12 @@ export class Connection {
   /** Runs when something has happened on the socket. */
   #wake: (() => void) | undefined;
 
-  constructor(port: number, starved: Starved = () => false, defaultLimit = defaults.limitMs) {
+  /** @param from the local address, such as another one of the loopback range: to the server it is another client's */
+  constructor(port: number, starved: Starved = () => false, defaultLimit = defaults.limitMs, from?: string) {
     this.port = port;
     this.#starved = starved;
     this.limit = defaultLimit;
-    this.#socket = net.connect({ port, host: '127.0.0.1', noDelay: true, allowHalfOpen: true });
+    this.#socket = net.connect({ port, host: '127.0.0.1', noDelay: true, allowHalfOpen: true, ...(from !== undefined && { localAddress: from }) });
     this.#socket.on('connect', () => {
       this.#times.connected = this.#now();
       this.#connected = true;

@@ -27,6 +27,8 @@ export interface JudgeOptions {
   budgetMs?: number;
   /** Silence that is waited for, in ms. */
   limitMs?: number;
+  /** Whether an earlier lesson, as it stands in the target, is known to pass: then it is not judged when this one fails. */
+  proven?: (earlier: Lesson) => boolean;
   /** Stops at the first step that fails; the steps after it are not reached. */
   firstOnly?: boolean;
   /** Gives the verdict at once and ends the processes after it. */
@@ -83,7 +85,7 @@ export async function judge(suite: Suite, options: JudgeOptions = {}): Promise<R
     run.texts = inspect(target, lesson);
     result.steps = await run.steps();
     if (result.steps.some((step) => step.status !== 'pass')) result.status = 'fail';
-    if (result.status === 'fail') await blameEarlierLessons(lesson, target, options);
+    if (result.steps.some((step) => step.status === 'fail' && step.diagnosis !== 'not-done-yet')) await blameEarlierLessons(lesson, target, options);
   } catch (error) {
     if (!(error instanceof ProgramFault)) throw error;
     result.status = 'error';
@@ -302,6 +304,23 @@ function blameStepBefore(results: StepResult[], failure: Failure): void {
   if (last?.status === 'pass') results[results.length - 1] = failed(last.step, last.title, failure);
 }
 
+/** Verdicts on earlier lessons, by what stands in their files: they change seldom, and are asked for on every save. */
+const earlierVerdicts = new Map<string, Promise<Result>>();
+
+async function judgedAsItStands(earlier: Lesson, target: Target, options: JudgeOptions): Promise<Result> {
+  const texts = [...inspect(target, earlier)].map(([file, text]) => `${file}\n${text}`);
+  const key = `${target.dir}\n${earlier.name}\n${texts.join('\n')}`;
+  const { prepared: _prepared, onStep: _onStep, signal: _signal, firstOnly: _firstOnly, ...rest } = options;
+  let verdict = earlierVerdicts.get(key);
+  if (!verdict) {
+    verdict = suiteOf(earlier).then((suite) => judge(suite, { ...rest, target: target.dir, endLater: false }));
+    if (earlierVerdicts.size > 50) earlierVerdicts.clear();
+    earlierVerdicts.set(key, verdict);
+    verdict.catch(() => earlierVerdicts.delete(key));
+  }
+  return verdict;
+}
+
 /** Suites of the lessons that a lesson needs, found by name. */
 async function suiteOf(lesson: Lesson): Promise<Suite> {
   const { loadSuite } = await import('./catalogue.ts');
@@ -315,8 +334,8 @@ async function suiteOf(lesson: Lesson): Promise<Suite> {
 async function blameEarlierLessons(lesson: Lesson, target: Target, options: JudgeOptions): Promise<void> {
   for (const name of lesson.needs) {
     const earlier = findLesson(name);
-    const { prepared: _, onStep: __, ...rest } = options;
-    const result = await judge(await suiteOf(earlier), { ...rest, target: target.dir });
+    if (options.proven?.(earlier)) continue;
+    const result = await judgedAsItStands(earlier, target, options);
     if (result.status === 'pass') continue;
     const step = result.steps.find(({ status }) => status === 'fail');
     const what = step ? `step ${step.step}, "${step.title}"` : 'its program';

@@ -107,11 +107,11 @@ export class Trial {
     return this.#random.pick(list);
   }
 
-  /** A raw connection to the program. It is ended with the step. */
-  connect(): Connection & { answer(options?: WaitOptions & { causes?: OutcomeCauses }): Promise<Answer> } {
+  /** A raw connection to the program, from another local address if one is named. It is ended with the step. */
+  connect(from?: string): Connection & { answer(options?: WaitOptions & { causes?: OutcomeCauses }): Promise<Answer> } {
     const { program } = this;
     program.sample();
-    const connection = new Connection(program.port, (since, enough) => program.starved(since, enough), this.#bench.limitMs);
+    const connection = new Connection(program.port, (since, enough) => program.starved(since, enough), this.#bench.limitMs, from);
     this.#connections.push(connection);
     const attempt = connection.attempt.bind(connection);
     return Object.assign(connection, {

@@ -1,7 +1,7 @@
 /** Checks one lesson: once, or again on every save. */
 import { loadSuite } from '../kernel/catalogue.ts';
 import { judge } from '../kernel/judge.ts';
-import { readProgress, recordResult } from '../progress.ts';
+import { isProven, readProgress, recordResult } from '../progress.ts';
 import { styleFor } from '../show/style.ts';
 import { verdict } from '../show/verdict.ts';
 import { chosenLesson, type Flags } from './flags.ts';
@@ -14,7 +14,10 @@ export async function check(word: string | undefined, flags: Flags): Promise<num
 
   const target = flags.target ?? 'lessons';
   const greeting = target === 'lessons' && !flags.json ? welcome(readProgress(), lesson, word === undefined) : [];
-  const result = await judge(await loadSuite(lesson), { target, ...(flags.seed !== undefined && { seed: flags.seed }) });
+  const result = await judge(await loadSuite(lesson), {
+    target,
+    ...(target === 'lessons' && { proven: (earlier) => isProven(readProgress(), earlier) }),
+    ...(flags.seed !== undefined && { seed: flags.seed }) });
   if (result.target === 'lessons') recordResult(lesson, result);
   if (flags.json) console.log(JSON.stringify(result, null, 2));
   else {

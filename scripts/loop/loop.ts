@@ -14,7 +14,7 @@ import { resetLesson } from '../lesson/reset.ts';
 import { curlLines, servingPort, watchedFiles } from '../lesson/serve.ts';
 import { solutionDiff } from '../lesson/solution.ts';
 import { welcome } from '../lesson/welcome.ts';
-import { fingerprint, readProgress, recordResult } from '../progress.ts';
+import { fingerprint, isProven, readProgress, recordResult } from '../progress.ts';
 import { exchangeText, picture } from '../show/exchange.ts';
 import { markdownLines } from '../show/markdown.ts';
 import { wrap } from '../show/style.ts';
@@ -156,6 +156,7 @@ class Loop {
         prepared,
         signal: judging.signal,
         endLater: true,
+        proven: (earlier) => isProven(readProgress(), earlier),
         ...(this.#flags.seed !== undefined && { seed: this.#flags.seed }),
       });
       if (judging.signal.aborted) return;
