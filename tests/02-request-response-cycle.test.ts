@@ -156,28 +156,23 @@ export default suite('02-request-response-cycle', {
     // Several at the same time, each on a connection of its own.
     const names = ['apple', 'plum', 'worm', t.word(), 'plum', 'apple'];
     const answers = await Promise.all(names.map((name) => t.get(`/find/${name}`)));
-    for (const [i, answer] of answers.entries()) {
-      const name = names[i] ?? '';
-      if (name === 'apple' || name === 'plum') expectFound(answer, name, [sharedState]);
-      else answer.expectStatus(name === 'worm' ? 500 : 404, [sharedState]);
-    }
+    for (const [i, answer] of answers.entries()) expectFound(answer, names[i], [sharedState]);
 
-    // Several on one connection, at once and one by one. (A server may close it after an error.)
-    const fruits = ['apple', 'plum', 'apple'];
-    const found = await inOrder(
+    // Several on one connection, which a server may close after an error; then one by one.
+    const [row, end] = [['apple', 'plum', 'apple', t.word()], 'worm'];
+    const piped = await inOrder(
       t,
-      [...fruits, t.word()].map((name) => `/find/${name}`),
+      row.map((name) => `/find/${name}`),
+      [`/find/${end}`],
     );
-    for (const [i, answer] of found.entries()) {
-      const name = fruits[i];
-      if (name) expectFound(answer, name, [stateOnConnection]);
-      else answer.expectStatus(404, [stateOnConnection]);
+    for (const [i, answer] of piped.entries()) {
+      expectFound(answer, [...row, end][i], [stateOnConnection]);
     }
-    for (const answer of await inOrder(t, ['/find/worm'])) answer.expectStatus(500);
     const connection = t.connect();
-    for (const name of fruits) {
+    for (const name of ['apple', 'plum']) {
       await connection.write(ask(`/find/${name}`));
-      expectFound(await connection.answer({ target: `/find/${name}` }), name, [stateOnConnection]);
+      const answer = await connection.answer({ target: `/find/${name}` });
+      expectFound(answer, name, [stateOnConnection]);
     }
   },
 
@@ -541,7 +536,7 @@ const afterClosing: TallyCause[] = [
 const pauseTooLong: Blame = {
   diagnosis: 'pause-too-long',
   message:
-    'While another request paused, this one got no answer, although it should take two milliseconds at most. Is the number taken for seconds, or is there a path that never ends its response?',
+    'There was no answer, long after it was due. Is the number of milliseconds taken for seconds, or is there a path that never ends its response?',
 };
 
 /** Whether others are answered during a pause of `ms`. Where they are not, the step fails on the `last` try. */
@@ -563,7 +558,8 @@ async function letsOthersPass(t: Trial, ms: number, last: boolean): Promise<bool
   };
   const [whole, short] = await Promise.all([other('/whole'), other('/pause/2')]);
   const took = await over;
-  const answer: Answer = await slow.answer({ target: `/pause/${ms}`, limit: 100 });
+  const causes = { 'no-answer': pauseTooLong };
+  const answer: Answer = await slow.answer({ target: `/pause/${ms}`, limit: 100, causes });
   answer.expectStatus(200);
   answer.expectText(`paused ${ms} ms\n`, [
     { ...sharedState, if: (a) => a.text === 'paused 2 ms\n' },
@@ -599,20 +595,25 @@ async function letsOthersPass(t: Trial, ms: number, last: boolean): Promise<bool
 // Steps 5 and 6
 
 /**
- * The answers to requests on one connection, behind one to /wait. None of them can leave before the ring; a response
- * that is ended twice, however late, shows now.
+ * The answers to requests on one connection for each list, behind one to /wait. None of them can leave before the ring,
+ * so a response that is ended twice, even if the second end comes late, shows now.
  */
-async function inOrder(t: Trial, targets: string[]): Promise<Answer[]> {
-  const connection = t.connect();
-  await connection.write(['/wait', ...targets].map(ask).join(''));
-  await connection.until((received) => begun(received)?.body.length === firstLine.length);
-  await t.settle();
+async function inOrder(t: Trial, ...lists: string[][]): Promise<Answer[]> {
+  const connections: Connection[] = [];
+  for (const targets of lists) {
+    const connection = t.connect();
+    connections.push(connection);
+    await connection.write(['/wait', ...targets].map(ask).join(''));
+    await connection.until((received) => begun(received)?.body.length === firstLine.length);
+  }
+  await get(t, '/pause/10');
   await ring(t);
   const answers: Answer[] = [];
-  for (const target of ['/wait', ...targets]) answers.push(await connection.answer({ target }));
-  const [wait, ...rest] = answers;
-  wait?.expectText(rung);
-  return rest;
+  for (const [i, connection] of connections.entries()) {
+    (await connection.answer({ target: '/wait' })).expectText(rung);
+    for (const target of lists[i] ?? []) answers.push(await connection.answer({ target }));
+  }
+  return answers;
 }
 
 const sharedState: Cause = {
@@ -629,9 +630,14 @@ const stateOnConnection: Cause = {
     'Of several requests on one connection, one got the answer that belongs to another. A connection carries many requests: what belongs to one of them can be kept neither on its socket nor in a variable outside the handler.',
 };
 
-function expectFound(answer: Answer, name: string, causes: Cause[] = []): void {
-  answer.expectStatus(200, causes);
-  answer.expectText(name === 'apple' ? 'red\n' : 'blue\n', causes);
+/** What a name gets: its colour, a 500 for the worm, a 404 for everything else. */
+function expectFound(answer: Answer, name = '', causes: Cause[] = []): void {
+  const colour = new Map([
+    ['apple', 'red\n'],
+    ['plum', 'blue\n'],
+  ]).get(name);
+  answer.expectStatus(colour ? 200 : name === 'worm' ? 500 : 404, causes);
+  if (colour) answer.expectText(colour, causes);
 }
 
 /** What isn't there is a 404. */

@@ -1,5 +1,5 @@
 // Wrong: a time limit for the pause is never taken back, and answers once more. (Y-03)
-// Fails: step 5, write-after-end
+// Fails: step 5, write-after-end | wrong-body
 import { createServer } from 'node:http';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -83,7 +83,7 @@ function tally(res: ServerResponse): void {
 }
 
 async function pause(res: ServerResponse, ms: number): Promise<void> {
-  setTimeout(() => res.end('too late\n'), ms + 20);
+  setTimeout(() => res.end('too late\n'), ms + 5);
   await sleep(ms);
   res.end(`paused ${ms} ms\n`);
 }
