@@ -136,7 +136,7 @@ async function healthIsNotCounted(t: Trial): Promise<void> {
 async function windowPasses(t: Trial): Promise<void> {
   const windowMs = 300;
   const copy = await limited(t, 1, windowMs);
-  (await copy.get('/')).expect(true, { diagnosis: '', message: '' });
+  await copy.get('/');
   const refused = await copy.get('/');
   // On a busy machine the window may have passed between the two; then there is nothing to see here.
   const first = refused.status === 429;
@@ -232,14 +232,15 @@ export default suite('12-capstone', {
         actual: `status ${answer.status}`,
       });
     }
-    (await t.send({ target: '//' })).expect(true, { diagnosis: '', message: '' });
+    // Whatever the answer, there is one, and the server lives on.
+    await t.send({ target: '//' });
   },
 
   async 'Mount the API beside it'(t) {
     const before = await t.get('/users');
     expectAPI(before, 200);
     before.expectHeader('Content-Type', isJSON);
-    before.expectHeader('Access-Control-Allow-Origin', '*');
+    before.expectHeader('Access-Control-Allow-Origin', /./);
     const name = `${t.word()} ü`;
     const email = `${t.word()}@example.com`;
     const created = await t.post('/users', { name, email });
@@ -268,7 +269,7 @@ export default suite('12-capstone', {
       headers: { Origin: 'https://app.example', 'Access-Control-Request-Method': 'POST', 'Access-Control-Request-Headers': 'content-type' },
     });
     expectAPI(preflight, 204);
-    preflight.expectHeader('Access-Control-Allow-Origin', '*');
+    preflight.expectHeader('Access-Control-Allow-Origin', /^(\*|https:\/\/app\.example)$/);
     const deleted = await t.send({ method: 'DELETE', target: `/users/${String(user.id)}` });
     expectAPI(deleted, 204);
     const missing = await t.get(`/users/${String(user.id)}`);
