@@ -122,6 +122,7 @@ export default suite('07-cors', {
       ]);
       expectLists(answer);
     }
+    expectLists(await t.get('/team/count', from(undefined)));
     const head = await t.head('/public/nope', from(origin));
     head.expectHeader(allowOrigin, '*');
   },
@@ -220,6 +221,7 @@ export default suite('07-cors', {
         },
         { if: () => true, diagnosis, message },
       ]);
+      expectLists(answer);
     }
   },
 
@@ -347,6 +349,7 @@ export default suite('07-cors', {
         answer.expectNoHeader(allowOrigin, [
           { if: () => true, diagnosis: 'preflight-lets-all-in', message: `The origin is not on the list, and the answer to its preflight has ${allowOrigin}.` },
         ]);
+        expectLists(answer);
       } else {
         answer.expectHeader(allowOrigin, allowed, [
           {

@@ -1,5 +1,5 @@
 // Wrong: the methods and header fields are said with * only.
-// Fails: step 2, no-methods
+// Fails: step 1, no-methods
 import type { IncomingMessage, ServerResponse } from 'node:http';
 
 export interface CorsOptions {

@@ -1,5 +1,5 @@
-// Wrong: a space before the semicolon stays in the media type.
-// Fails: step 6, charset-refused
+// Wrong: the Content-Type promises another encoding than JSON has.
+// Fails: step 1, wrong-charset
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { finished } from 'node:stream';
 
@@ -23,14 +23,14 @@ export function sendJSON(res: ServerResponse, data: unknown, status = 200): void
   const json = JSON.stringify(data);
   if (json === undefined) throw new TypeError(`There is no JSON for ${typeof data}`);
   res.writeHead(status, {
-    'Content-Type': 'application/json; charset=utf-8',
+    'Content-Type': 'application/json; charset=iso-8859-1',
     'Content-Length': Buffer.byteLength(json),
   });
   res.end(json);
 }
 
 export async function readBodyJSON(req: IncomingMessage): Promise<unknown> {
-  const mediaType = req.headers['content-type']?.split(';', 1)[0]?.toLowerCase();
+  const mediaType = req.headers['content-type']?.split(';', 1)[0]?.trim().toLowerCase();
   if (mediaType !== 'application/json') {
     throw new HttpError(415, 'Content-Type must be application/json');
   }
