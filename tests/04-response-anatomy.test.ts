@@ -1,6 +1,5 @@
 import { STATUS_CODES } from 'node:http';
 import { Answer, type Cause } from '../scripts/kernel/answer.ts';
-import type { Connection } from '../scripts/kernel/connection.ts';
 import { brief } from '../scripts/kernel/exchange.ts';
 import { StepFailure } from '../scripts/kernel/failure.ts';
 import { suite } from '../scripts/kernel/suite.ts';
@@ -137,7 +136,7 @@ function expectBodyless(answer: Answer, status: number): void {
   }
 }
 
-const row = (n: number): string => `${n} `.padEnd(999, '.') + '\n';
+const row = (n: number): string => `${n} `.padEnd(9_999, '.') + '\n';
 const rowsUpTo = (count: number): string => Array.from({ length: count }, (_, index) => row(index + 1)).join('');
 
 /** Finds the first row that is not in its place. */
@@ -176,7 +175,7 @@ function expectRows(answer: Answer, count: number): void {
   }
   answer.fail({
     diagnosis: at < 0 ? 'too-many-rows' : 'wrong-row',
-    message: at < 0 ? `There is more in the body than the ${count} rows.` : `Row ${at + 1} is not what was expected: the number, a space, dots up to 999 characters, a line feed.`,
+    message: at < 0 ? `There is more in the body than the ${count} rows.` : `Row ${at + 1} is not what was expected: the number, a space, dots up to 9,999 characters, a line feed.`,
     expected,
     actual,
   });
@@ -186,9 +185,11 @@ const megabyte = 1024 * 1024;
 
 /** A reader that stands still. */
 const stall = {
-  /** 60 MB on the wire. */
-  rows: 60_000,
-  /** Bytes by which the program may grow meanwhile; a right one grows by about 10 MB, a wrong one by 90 or more. */
+  /** 90 MB on the wire. */
+  rows: 9_000,
+  /** Bytes that are read on after the first stop: more than the system keeps of a connection. */
+  readOn: 5.5 * megabyte,
+  /** Bytes by which the program may grow meanwhile; a right one grows by 10 MB at most, a wrong one by 90 or more. */
   limit: 45 * megabyte,
   /** How long a program that works on is watched at most, and how long one whose memory stands still, in ms. */
   watchMs: 2000,
@@ -224,7 +225,8 @@ export default suite('04-response-anatomy', {
     const name = `Zoë ${t.word()} €`;
     const text = `Hello, ${name}!\n`;
     const bytes = Buffer.byteLength(text);
-    const answer = await t.get(`/greeting?name=${escaped(name)}`);
+    // On a connection of its own: bytes that are missing or too many show at once.
+    const answer = await t.get(`/greeting?name=${escaped(name)}`, { headers: { Connection: 'close' } });
     answer.expectStatus(200);
     const whole = Buffer.concat([answer.body, answer.trailing]).toString('utf8');
     if (answer.framing === 'content-length' && answer.header('Content-Length') !== String(bytes) && whole === text) {
@@ -420,12 +422,13 @@ export default suite('04-response-anatomy', {
       expected: 'a fresh UUID',
       actual: `X-Request-Id: ${own}`,
     });
-    const all = [first, requestId(type), requestId(none), ...ids];
-    t.check(new Set(all).size === all.length, {
+    const alone = [await t.get('/greeting', { headers: { Connection: 'close' } }), await t.get('/fields', { headers: { Connection: 'close' } })];
+    const different = (answers: string[]): boolean => new Set(answers).size === answers.length;
+    t.check(different(alone.map(requestId)), {
       diagnosis: 'request-id-not-fresh',
       message: 'Two responses carry the same X-Request-Id. Make it inside the handler, once for each request; a line at the top of the file runs once.',
-      expected: `${all.length} different ids`,
-      actual: `${new Set(all).size} different ids`,
+      expected: 'two ids',
+      actual: `X-Request-Id: ${alone.map(requestId)[0]}, twice`,
     });
 
     const connection = t.connect();
@@ -434,19 +437,27 @@ export default suite('04-response-anatomy', {
     const before = await connection.answer();
     await connection.write(request(`/${word}`));
     const exchange = await connection.attempt();
+    const all = [first, requestId(type), requestId(none), ...ids, ...alone.map(requestId)];
     // Whoever closes each connection after one response has no second one to compare.
-    if (exchange.outcome !== 'answered') return;
-    const after = new Answer(exchange);
-    t.check(requestId(before) !== requestId(after), {
-      diagnosis: 'request-id-per-connection',
-      message: 'Two responses on one connection carry the same X-Request-Id: it belongs to the request, not to the connection or its socket.',
-      expected: 'two ids',
-      actual: `X-Request-Id: ${requestId(after)}, twice`,
+    if (exchange.outcome === 'answered') {
+      const after = new Answer(exchange);
+      t.check(requestId(before) !== requestId(after), {
+        diagnosis: 'request-id-per-connection',
+        message: 'Two responses on one connection carry the same X-Request-Id: it belongs to the request, not to the connection or its socket.',
+        expected: 'two ids',
+        actual: `X-Request-Id: ${requestId(after)}, twice`,
+      });
+    }
+    t.check(different(all), {
+      diagnosis: 'request-id-repeated',
+      message: 'Two responses carry the same X-Request-Id. Each response gets a new one, whatever was asked for and whoever asked.',
+      expected: `${all.length} different ids`,
+      actual: `${new Set(all).size} different ids`,
     });
   },
 
   async 'Hand out cookies, refuse line breaks'(t) {
-    const names = ['theme', `lang-${t.word()}`, `Z_${t.int(10, 99)}`].slice(0, t.int(2, 3));
+    const names = ['theme', `lang-${t.word()}`, `Z_${t.int(10, 99)}`];
     const pairs = names.map((name) => `${name}=${t.word()}-${t.int(1, 99)}_X`);
     const answer = await t.get(`/cookies?${pairs.join('&')}`);
     answer.expectStatus(200);
@@ -494,10 +505,11 @@ export default suite('04-response-anatomy', {
           message: 'The status is 400, and a cookie is set all the same. Check every pair before you set the first.',
         },
       ]);
+      requestId(answer);
     };
     // One by one, so that the one that stops the server is named; the others at once.
     for (const value of [`a\r\nX-Evil: ${word}`, `a\nX-Evil: ${word}`, 'a\rb', 'a€', 'a\0']) expectRefused(await ask(value), value);
-    const values = ['a; Domain=example.org', 'a;b', 'a\n', '\r\na', 'é', 'a b', ' a', 'a,b', 'a=b', '"a"', 'a.b', ''];
+    const values = ['a; Domain=example.org', 'a;b', 'a\n', '\r\na', 'é', 'a b', ' a', 'a,b', 'a=b', '"a"', 'a.b', '100%', 'a%0D%0AX-Evil: 1', '+', ''];
     const answers = await Promise.all(values.map(ask));
     for (const [index, value] of values.entries()) if (answers[index]) expectRefused(answers[index], value);
     for (const name of [`${word}\r\nX-Evil: yes`, `${word};`, `${word}€`, '']) {
@@ -603,6 +615,9 @@ export default suite('04-response-anatomy', {
       answer.expectHeader('Cache-Control', maxAge);
       requestId(answer);
     };
+    // Half a request, on a connection that has nothing to do with all this.
+    const bystander = t.connect();
+    await bystander.write('GET /greeting HTTP/1.1\r\nHost: localhost\r\n');
     expectReport(await t.get('/report'));
 
     const logged = async (word: string, when: string): Promise<void> => {
@@ -623,6 +638,10 @@ export default suite('04-response-anatomy', {
         'connection-closed': {
           diagnosis: 'failure-cut',
           message: 'The report failed before anything was sent, and the connection was closed without an answer. There was still time for a 500, as long as nothing had sealed the header.',
+        },
+        'response-never-ended': {
+          diagnosis: 'length-left-over',
+          message: 'The 500 began and never ended: fewer bytes came than its Content-Length says. Is that Content-Length left over from the report that failed?',
         },
         'no-answer': {
           diagnosis: 'failure-not-answered',
@@ -704,10 +723,26 @@ export default suite('04-response-anatomy', {
       ...shown,
     });
     await logged(late, 'late');
+    await bystander.write('Connection: close\r\n\r\n');
+    const spared = await bystander.attempt();
+    t.check(spared.outcome === 'answered', {
+      diagnosis: 'others-cut-too',
+      message: 'When the report failed half way, a connection of somebody else was closed as well. Cut the one response that is broken.',
+      expected: 'an answer to GET /greeting, whose first half was sent before',
+      actual: spared.outcome,
+      exchange: spared,
+    });
 
     // Several at once: what belongs to one report must not end up in another.
     const [whole, again] = await Promise.all([
-      t.get('/report'),
+      t.get('/report', {
+        causes: {
+          'connection-closed': {
+            diagnosis: 'reports-mixed-up',
+            message: 'A report that nothing was wrong with was cut while another one failed. What belongs to one request must not stand in a variable outside of the handler.',
+          },
+        },
+      }),
       t.get(`/report?fail=early&why=${escaped(reason())}`),
       t.attempt({ target: `/report?fail=late&why=${escaped(reason())}` }),
     ]);
@@ -728,36 +763,60 @@ export default suite('04-response-anatomy', {
     const three = await t.get('/rows?count=3', { causes });
     expectRows(three, 3);
     expectPlainText(three);
-    const unchecked = { diagnosis: 'count-not-checked', message: 'A count above 100000 is answered with that many rows. Refuse it with 400.' };
+    const unchecked = { diagnosis: 'count-not-checked', message: 'A count above 10000 is answered with that many rows. Refuse it with 400.' };
     const wrong = await Promise.all(
-      ['0', '2.5', t.word(), '', '100001'].map((count) => t.get(`/rows?count=${count}`, { causes: { 'response-endless': unchecked } })),
+      ['0', '2.5', t.word(), '', '10001'].map((count) => t.get(`/rows?count=${count}`, { causes: { 'response-endless': unchecked } })),
     );
-    for (const answer of wrong) expectRefusal(answer);
+    for (const answer of wrong) {
+      expectRefusal(answer);
+      requestId(answer);
+    }
 
-    const count = t.int(300, 400);
-    const [many, fewer] = await Promise.all([count, count - 100].map((rows) => t.get(`/rows?count=${rows}`, { causes })));
+    const count = t.int(30, 40);
+    // Two at once: each response has its own place in the list.
+    const [many, fewer] = await Promise.all([count, count - 10].map((rows) => t.get(`/rows?count=${rows}`, { causes })));
     if (many) expectRows(many, count);
-    if (fewer) expectRows(fewer, count - 100);
-    const head = await t.head(`/rows?count=${count}`, { causes });
-    head.expectStatus(200);
-    head.expectNoBody();
-    requestId(head);
+    if (fewer) expectRows(fewer, count - 10);
+    const bodyless = await t.head(`/rows?count=${count}`, { causes });
+    bodyless.expectStatus(200);
+    bodyless.expectNoBody();
+    requestId(bodyless);
 
     const idle = (await t.program.ping(1000)) ?? 0;
     const before = t.program.memory();
-    const slow: Connection = t.connect();
+    const slow = t.connect();
     await slow.write(`GET /rows?count=${stall.rows} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n`);
     await slow.until((received) => received.includes('\r\n\r\n'), 3000);
     slow.pause();
-    if (before !== undefined) {
-      await expectModest(t, before, idle);
-      // The first stop is not the last one: read on a little, and stand still again.
-      slow.resume();
-      await slow.skip(megabyte);
-      slow.pause();
-      await expectModest(t, before, idle);
-    }
-    (await t.get('/greeting')).expectStatus(200);
+    if (before !== undefined) await expectModest(t, before, idle);
+    // Somebody else is served meanwhile.
+    expectRows(await t.get('/rows?count=12', { causes }), 12);
+    // The first stop is not the last one: read on, and stand still again.
+    slow.resume();
+    const skipped = await slow.skip(stall.readOn);
+    await slow.until((received) => received.length > 5 * row(1).length);
+    slow.pause();
+    if (before !== undefined) await expectModest(t, before, idle);
+    // Whole rows, without the lines that begin a chunk.
+    const tail = slow.received.toString('latin1');
+    const rows = tail.slice(0, tail.lastIndexOf('.\n') + 1).replace(/\r\n[0-9a-f]+\r\n/gi, '');
+    const [, ...later] = rows.split('\n');
+    const at = parseInt(later[0] ?? '', 10);
+    const reached = skipped / row(1).length;
+    t.check(later.length > 1, {
+      diagnosis: 'slow-reader-forgotten',
+      message: 'A client read slowly, and when it read on no more rows came. Either nothing goes on when drain comes, or something that belongs to one response stands in a variable outside of the handler: somebody else had asked for rows meanwhile.',
+      expected: 'more rows',
+      actual: `nothing after ${skipped + slow.received.length} bytes`,
+      exchange: undefined,
+    });
+    t.check(later.every((line, index) => `${line}\n` === row(at + index)) && at > reached * 0.75 && at < reached + 10, {
+      diagnosis: 'slow-reader-served-wrong',
+      message: 'A client read slowly while somebody else got rows as well, and its rows are no longer in order. Does something that belongs to one response stand in a variable outside of the handler?',
+      expected: `row ${Math.round(reached)} or so, and those that follow it`,
+      actual: later.map((line) => brief(line, 30)).join('\n'),
+      exchange: undefined,
+    });
 
     slow.reset();
     await t.attempt({ target: '/greeting' });
@@ -773,4 +832,4 @@ export default suite('04-response-anatomy', {
     }
     (await t.get('/rows?count=1')).expectStatus(200);
   },
-});
+}, { keepAlive: true });

@@ -10,7 +10,7 @@ async function rows(res: ServerResponse, count: number): Promise<void> {
   res.setHeader('content-TYPE', textType);
   for (let n = 1; n <= count && !res.destroyed; n++) {
     while (res.writableNeedDrain && !res.destroyed) await sleep(1);
-    res.write(`${String(n)} ${'.'.repeat(998 - String(n).length)}\n`);
+    res.write(`${String(n)} ${'.'.repeat(9998 - String(n).length)}\n`);
   }
   res.end();
 }
@@ -66,7 +66,7 @@ createServer(async (req, res) => {
     }
     if (path === '/rows') {
       const count = Number(query.get('count'));
-      if (!Number.isInteger(count) || count < 1 || count > 100000) return plain(400, 'bad count\n');
+      if (!Number.isInteger(count) || count < 1 || count > 10000) return plain(400, 'bad count\n');
       return await rows(res, count);
     }
     plain(404, 'no\n');

@@ -82,8 +82,8 @@ server.on('request', function (req, res) {
   }
 
   function rows(count: number) {
-    if (!(count >= 1 && count <= 100000 && count % 1 === 0)) return answer(400, 'bad count');
-    res.writeHead(200, { 'Content-Type': 'text/plain; charset=utf-8', 'Content-Length': String(count * 1000), 'X-Request-Id': id });
+    if (!(count >= 1 && count <= 10000 && count % 1 === 0)) return answer(400, 'bad count');
+    res.writeHead(200, { 'Content-Type': 'text/plain; charset=utf-8', 'Content-Length': String(count * 10000), 'X-Request-Id': id });
     let n = 0;
     res.on('drain', go);
     go();
@@ -91,7 +91,7 @@ server.on('request', function (req, res) {
       let more = true;
       while (more && n < count) {
         n++;
-        more = res.write((n + ' ').padEnd(999, '.') + '\n');
+        more = res.write((n + ' ').padEnd(9999, '.') + '\n');
       }
       if (n === count) {
         res.removeListener('drain', go);

@@ -53,11 +53,11 @@ const pages: Pages = {
   },
   '/rows': async (res, query) => {
     const count = +(query.get('count') || 0);
-    if (count < 1 || count > 100_000 || !Number.isInteger(count)) return send(res, 400, 'No.');
+    if (count < 1 || count > 10_000 || !Number.isInteger(count)) return send(res, 400, 'No.');
     res.setHeader('Content-Type', utf8);
-    for (let from = 1; from <= count; from += 50) {
+    for (let from = 1; from <= count; from += 5) {
       let batch = '';
-      for (let n = from; n < from + 50 && n <= count; n++) batch += `${`${n} `.padEnd(999, '.')}\n`;
+      for (let n = from; n < from + 5 && n <= count; n++) batch += `${`${n} `.padEnd(9999, '.')}\n`;
       await new Promise((resolve) => res.write(batch, resolve));
       if (res.destroyed) return;
     }

@@ -5,7 +5,7 @@ import type { RequestListener, ServerResponse } from 'node:http';
 import { webcrypto } from 'node:crypto';
 
 async function* numbered(count: number): AsyncGenerator<string> {
-  for (let n = 1; n <= count; n += 1) yield `${n} `.padEnd(999, '.').concat('\n');
+  for (let n = 1; n <= count; n += 1) yield `${n} `.padEnd(9_999, '.').concat('\n');
 }
 
 function sendWhole(res: ServerResponse, status: number, lines: string[]): void {
@@ -84,7 +84,7 @@ const handler: RequestListener = async (req, res) => {
       break;
     case '/rows': {
       const count = Number(query.get('count'));
-      if (!(Number.isInteger(count) && count > 0 && count <= 100_000)) return sendWhole(res, 400, []);
+      if (!(Number.isInteger(count) && count > 0 && count <= 10_000)) return sendWhole(res, 400, []);
       res.writeHead(200, { 'content-type': 'text/plain; charset=utf-8' });
       const gone = new AbortController();
       res.once('close', () => gone.abort());

@@ -123,9 +123,9 @@ function fail(res: ServerResponse, error: unknown): void {
   sendText(res, 500, 'Sorry, this is our fault.\n');
 }
 
-/** Row n of /rows: 1,000 bytes, the line feed included. */
-function row(n: number): string {
-  return `${n} `.padEnd(999, '.') + '\n';
+/** Row n of /rows: 10,000 bytes, the line feed included. */
+function row(n: number): Buffer {
+  return Buffer.from(`${n} `.padEnd(9_999, '.') + '\n');
 }
 
 /** GET /rows?count=3 */

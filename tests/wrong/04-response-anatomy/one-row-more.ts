@@ -123,16 +123,16 @@ function fail(res: ServerResponse, error: unknown): void {
   sendText(res, 500, 'Sorry, this is our fault.\n');
 }
 
-/** Row n of /rows: 1,000 bytes, the line feed included. */
-function row(n: number): string {
-  return `${n} `.padEnd(999, '.') + '\n';
+/** Row n of /rows: 10,000 bytes, the line feed included. */
+function row(n: number): Buffer {
+  return Buffer.from(`${n} `.padEnd(9_999, '.') + '\n');
 }
 
 /** GET /rows?count=3 */
 function rows(res: ServerResponse, query: URLSearchParams): void {
   const count = Number(query.get('count'));
-  if (!Number.isInteger(count) || count < 1 || count > 100_000) {
-    sendText(res, 400, 'Give a count from 1 to 100000.\n');
+  if (!Number.isInteger(count) || count < 1 || count > 10_000) {
+    sendText(res, 400, 'Give a count from 1 to 10000.\n');
     return;
   }
   res.writeHead(200, { 'Content-Type': TEXT });

@@ -1,4 +1,4 @@
-// Wrong: a row has 1,001 bytes.
+// Wrong: a row has 10,001 bytes.
 // Fails: step 7, wrong-row
 import { randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
@@ -123,16 +123,16 @@ function fail(res: ServerResponse, error: unknown): void {
   sendText(res, 500, 'Sorry, this is our fault.\n');
 }
 
-/** Row n of /rows: 1,000 bytes, the line feed included. */
-function row(n: number): string {
-  return `${n} `.padEnd(1000, '.') + '\n';
+/** Row n of /rows: 10,000 bytes, the line feed included. */
+function row(n: number): Buffer {
+  return Buffer.from(`${n} `.padEnd(10_000, '.') + '\n');
 }
 
 /** GET /rows?count=3 */
 function rows(res: ServerResponse, query: URLSearchParams): void {
   const count = Number(query.get('count'));
-  if (!Number.isInteger(count) || count < 1 || count > 100_000) {
-    sendText(res, 400, 'Give a count from 1 to 100000.\n');
+  if (!Number.isInteger(count) || count < 1 || count > 10_000) {
+    sendText(res, 400, 'Give a count from 1 to 10000.\n');
     return;
   }
   res.writeHead(200, { 'Content-Type': TEXT });
