@@ -28,7 +28,7 @@ import {
   checkSuite,
   proseWords,
 } from '../scripts/verify/structure.ts';
-import { difference, mergeOutput } from '../scripts/verify/wildcards.ts';
+import { common, difference, mergeOutput } from '../scripts/verify/wildcards.ts';
 
 const fixture = (name: string): string =>
   readFileSync(join(import.meta.dirname, 'verify', name), 'utf8').replaceAll('\r\n', '\n');
@@ -184,6 +184,27 @@ describe('Output with wildcards', () => {
       'hello',
       '…',
       'end in … ms',
+    ]);
+  });
+
+  test('What two runs have in common stands for both', () => {
+    const runs = [
+      ['a', 'b', 'c', 'd'],
+      ['a', 'x', 'y', 'c', 'd', 'e'],
+      ['b', 'c', 'd'],
+    ];
+    for (const one of runs) {
+      for (const other of runs) {
+        assert.equal(difference(common(one, other), one), null);
+        assert.equal(difference(common(one, other), other), null);
+      }
+    }
+    assert.deepEqual(common(['a', 'b', 'c', 'd'], ['a', 'x', 'y', 'c', 'd', 'e']), [
+      'a',
+      '…',
+      'c',
+      'd',
+      '…',
     ]);
   });
 

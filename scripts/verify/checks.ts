@@ -3,7 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { loadSuite, prove, type Proof } from '../kernel/catalogue.ts';
 import { allLessons, projectRoot, type Lesson } from '../kernel/course.ts';
-import { canCompare, checkGolden, goldenSeed, writeGolden } from './golden.ts';
+import { canCompare, checkGolden, goldenSeed, looks, writeGolden } from './golden.ts';
 import { checkHeader } from './headers.ts';
 import { checkLinks } from './links.ts';
 import type { Problem } from './problem.ts';
@@ -174,8 +174,11 @@ async function catalogue({ lessons, seed, golden, tell }: Scope): Promise<Proble
         problems.push({ file: fileOf(name, lesson), line: 0, problem: complaint });
     }
     tell(`${lesson.name}: ${proofs.length} programs judged`);
-    if (golden) for (const file of await writeGolden(lesson, proofs)) tell(`wrote ${file}`);
-    else if (canCompare && seed === goldenSeed) {
+    if (golden) {
+      const runs = [proofs];
+      while (runs.length < looks) runs.push(await prove(lesson, options));
+      for (const file of await writeGolden(lesson, runs)) tell(`wrote ${file}`);
+    } else if (canCompare && seed === goldenSeed) {
       const again = (name: string): Promise<Proof[]> => prove(lesson, { ...options, only: name });
       problems.push(...(await checkGolden(lesson, proofs, again)));
     }

@@ -71,6 +71,19 @@ export function mergeOutput(shown: string[], real: string[]): string[] {
   return trimEnd(merged);
 }
 
+/** What two runs have in common, with `…` for the lines in which they differ. */
+export function common(one: string[], other: string[]): string[] {
+  const [a, b] = [trimEnd(one), trimEnd(other)];
+  if (!difference(a, b)) return a;
+  const pairs = [{ shown: -1, real: -1 }, ...align(a, b), { shown: a.length, real: b.length }];
+  return pairs.flatMap((pair, n) => {
+    const next = pairs[n + 1];
+    const line = pair.shown >= 0 && pair.shown < a.length ? [a[pair.shown] ?? ''] : [];
+    const together = !next || (next.shown === pair.shown + 1 && next.real === pair.real + 1);
+    return together ? line : [...line, wild];
+  });
+}
+
 /** What surely differs from run to run is written as `…` from the start. */
 const steady = (line: string): string =>
   line
