@@ -443,8 +443,10 @@ export default suite('07-cors', {
     ]);
 
     const pages = { friend, stranger: `https://${t.word()}.test` };
+    // What is asked twice is asked for what a browser remembers; header fields remember nothing.
+    const once = asks.filter((ask, n) => asks.findIndex((earlier) => described(earlier) === described(ask)) === n);
     for (const who of ['friend', 'stranger'] as const) {
-      const sights = await Promise.all(asks.map(async (ask) => ({ ask, seen: await likeABrowser(t, pages[who], ask) })));
+      const sights = await Promise.all(once.map(async (ask) => ({ ask, seen: await likeABrowser(t, pages[who], ask) })));
       for (const { ask, seen } of sights) {
         t.check(seen.result === ask[who], {
           diagnosis: 'browser-would-differ',
