@@ -3,6 +3,7 @@ import type { Answer, Cause } from '../scripts/kernel/answer.ts';
 import { StepFailure, type Failure } from '../scripts/kernel/failure.ts';
 import { suite } from '../scripts/kernel/suite.ts';
 import type { OutcomeCauses, Trial } from '../scripts/kernel/trial.ts';
+import { askAll } from './support/ask-all.ts';
 
 type Named = Pick<Cause, 'diagnosis' | 'message'>;
 
@@ -125,10 +126,9 @@ const notFound = (target: string): Named => ({
 export default suite('05-router', {
   async 'Remember and find'(t) {
     const methods = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'];
-    const inbox = await Promise.all(methods.map((method) => t.send({ method, target: '/inbox', causes: promiseLost })));
-    const lost = inbox.filter(isMiss);
-    for (const [index, answer] of inbox.entries()) {
-      const method = methods[index] ?? '';
+    const inbox = await askAll(t, methods, (method) => t.send({ method, target: '/inbox', causes: promiseLost }));
+    const lost = inbox.filter(([, answer]) => isMiss(answer));
+    for (const [method, answer] of inbox) {
       const missed =
         lost.length < methods.length
           ? { diagnosis: 'method-lost', message: `${method} /inbox found nothing, though other methods did. Look at what ${method.toLowerCase()}() keeps as its method.` }
@@ -225,11 +225,8 @@ export default suite('05-router', {
       ['/constructor', inherited],
       ['/__proto__', inherited],
     ];
-    const answers = await Promise.all(paths.map(([path]) => t.get(path)));
-    for (const [index, answer] of answers.entries()) {
-      const [, why] = paths[index] ?? [];
-      if (why) expectMiss(answer, why, [allowedEverywhere]);
-    }
+    const answers = await askAll(t, paths, ([path]) => t.get(path));
+    for (const [[, why], answer] of answers) expectMiss(answer, why, [allowedEverywhere]);
     expectMiss(await t.post(`/${word}`, { word }), prefix, [allowedEverywhere]);
     await goesOnAfter(t, 'GET', `/${word}`, 404);
   },
@@ -268,21 +265,16 @@ export default suite('05-router', {
       ['%2541', '%41', [{ if: gets('A'), diagnosis: 'decoded-twice', message: '%2541 is an escaped %41, and it became A: it was decoded twice.' }]],
       ['a+b', 'a+b', [{ if: gets('a b'), diagnosis: 'plus-became-space', message: 'A + means a space in a query, not in a path. Here it stays a +.' }]],
     ];
-    const answers = await Promise.all(cases.map(([sent]) => t.get(`/users/${sent}`)));
-    for (const [index, answer] of answers.entries()) {
-      const [sent, value, causes] = cases[index] ?? ['', '', []];
+    const answers = await askAll(t, cases, ([sent]) => t.get(`/users/${sent}`));
+    for (const [[sent, value, causes], answer] of answers) {
       expectRoute(answer, { route: 'GET /users/:id', params: { id: value } }, notFound(`/users/${sent}`), causes);
     }
     const two = await t.get(`/users/%2B1/posts/%E2%82%AC`);
     expectRoute(two, { route: 'GET /users/:id/posts/:post', params: { id: '+1', post: '€' } }, notFound('GET /users/:id/posts/:post'));
 
-    const malformed = ['%zz', '%', '%C3', '%FF', '%E0%A4%A', `${word}%2`];
-    const bad = await Promise.all([
-      ...malformed.map((text) => t.get(`/users/${text}`)),
-      t.get(`/users/${word}/posts/%zz`),
-      t.send({ method: 'PUT', target: '/users/%zz' }),
-    ]);
-    for (const answer of bad) {
+    const malformed = ['%zz', '%', '%C3', '%FF', '%E0%A4%A', `${word}%2`, `${word}/posts/%zz`].map((text) => ['GET', `/users/${text}`]);
+    const bad = await askAll(t, [...malformed, ['PUT', '/users/%zz']], ([method = '', target = '']) => t.send({ method, target }));
+    for (const [, answer] of bad) {
       const escape = answer.exchange.target;
       expectError(answer, 400, [
         { if: (a) => a.status === 500, diagnosis: 'bad-escape-threw', message: `decodeURIComponent threw for ${escape}, and nothing in the router caught it. A malformed escape is the client's mistake: 400.` },
@@ -314,8 +306,10 @@ export default suite('05-router', {
   async 'Answer HEAD as GET'(t) {
     const word = t.word();
     const paths = ['/', '/inbox', `/users/${word}`, `/users/${word}/posts/1`, '/posts/latest', '/users/me', `/later/${word}`];
-    const pairs = await Promise.all(paths.map((path) => Promise.all([t.get(path), t.head(path)])));
-    for (const [get, head] of pairs) {
+    const gets = await askAll(t, paths, (path) => t.get(path));
+    const heads = await askAll(t, paths, (path) => t.head(path));
+    for (const [index, [, get]] of gets.entries()) {
+      const head = heads[index]?.[1] ?? get;
       get.expectStatus(200);
       head.expectStatus(200, [
         { if: (a) => a.status === 404 || a.status === 405, diagnosis: 'head-not-found', message: 'HEAD found nothing where GET has a route. Look for the GET route when the method is HEAD.' },
@@ -368,9 +362,8 @@ export default suite('05-router', {
       ['PUT', '/pair/a/end', ['GET', 'HEAD']],
       ['POST', '/v1.0/status', ['GET', 'HEAD']],
     ];
-    const answers = await Promise.all(cases.map(([method, target]) => t.send({ method, target })));
-    for (const [index, answer] of answers.entries()) {
-      const [method, target, allow] = cases[index] ?? ['', '', []];
+    const answers = await askAll(t, cases, ([method, target]) => t.send({ method, target }));
+    for (const [[method, target, allow], answer] of answers) {
       expectError(answer, 405, [
         { if: (a) => a.status === 404, diagnosis: 'not-found-for-405', message: `${target} exists under another method, so ${method} gets 405: something is there, and it can't do that.` },
         {
@@ -419,7 +412,7 @@ export default suite('05-router', {
       { if: () => given.length < wanted.length, diagnosis: 'routes-missing', message: `Of ${wanted.length} registrations only ${given.length} are listed.` },
     ]);
   },
-});
+}, { keepAlive: true });
 
 const allowedEverywhere: Cause = {
   if: (a) => a.status === 405,
@@ -527,9 +520,8 @@ async function seesWhatIsNamed(t: Trial): Promise<void> {
       { if: (a) => isMiss(a) || !Object.hasOwn(Object(shownBy(a)?.params), 'team-name'), diagnosis: 'name-cut', message: 'The route is /teams/:team-name. Everything behind the colon is the name, up to the next slash.' },
     ]],
   ];
-  const answers = await Promise.all(cases.map(([method, target]) => t.send({ method, target })));
-  for (const [index, answer] of answers.entries()) {
-    const [method, target, route, params, causes = []] = cases[index] ?? ['', '', '', {}];
+  const answers = await askAll(t, cases, ([method, target]) => t.send({ method, target }));
+  for (const [[method, target, route, params, causes = []], answer] of answers) {
     const marksLost = target.includes(marks) && isMiss(answer);
     const pattern = /^\/(sum|v1)/.test(target) && isMiss(answer);
     expectRoute(
@@ -582,11 +574,8 @@ async function comparesTheRest(t: Trial): Promise<void> {
     ['/sum/11', pattern],
     [`/sum/(${word})`, pattern],
   ];
-  const answers = await Promise.all(cases.map(([path]) => t.get(path)));
-  for (const [index, answer] of answers.entries()) {
-    const [, why] = cases[index] ?? [];
-    if (why) expectMiss(answer, why, [allowedEverywhere]);
-  }
+  const answers = await askAll(t, cases, ([path]) => t.get(path));
+  for (const [[, why], answer] of answers) expectMiss(answer, why, [allowedEverywhere]);
 }
 
 /** params belongs to one request and inherits nothing. */

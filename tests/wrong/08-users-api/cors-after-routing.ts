@@ -1,5 +1,5 @@
 // Wrong: cors is called after the router has answered. (O-01)
-// Fails: step 1, preflight-routed
+// Fails: step 1, cors-missing
 // The users API as a module: whoever imports it gets `api` to answer requests and `router` to add routes. It doesn't listen.
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Router } from '../05-router/router.ts';

@@ -8,7 +8,17 @@ interface User {
   email: string;
 }
 
-const app = Fastify({ bodyLimit: 64 * 1024, routerOptions: { maxParamLength: 1000 } });
+const app = Fastify({
+  bodyLimit: 64 * 1024,
+  routerOptions: { maxParamLength: 1000 },
+  // A malformed path reaches no hook.
+  frameworkErrors: (error, _request, { raw }) => {
+    raw.writeHead(error.statusCode ?? 500, { 'content-type': 'application/json', 'access-control-allow-origin': '*' });
+    raw.end(JSON.stringify({ error: error.message }));
+  },
+});
+  },
+});
 const users: User[] = [];
 let count = 0;
 
