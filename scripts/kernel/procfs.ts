@@ -1,5 +1,6 @@
 /** What the system knows of a process. Linux tells all of it; elsewhere a figure is `undefined`. */
 import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 
 const read = (path: string): string | undefined => {
   try {
@@ -15,13 +16,30 @@ export function memory(pid: number): number | undefined {
   return kilobytes === undefined ? undefined : Number(kilobytes) * 1024;
 }
 
-/** Processor time used so far in ms (user and system), and whether it wants the processor now. */
-export function cpu(pid: number): { ms: number; runnable: boolean } | undefined {
-  const stat = read(`/proc/${pid}/stat`);
-  if (!stat) return undefined;
+const statFields = (path: string): string[] | undefined => {
+  const stat = read(path);
   // The name, in parentheses, may hold spaces; the fields after it do not.
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  return { ms: (Number(fields[11]) + Number(fields[12])) * 10, runnable: fields[0] === 'R' };
+  return stat?.slice(stat.lastIndexOf(')') + 2).split(' ');
+};
+
+/** Processor time used so far in ms (user and system). */
+export function cpuMs(pid: number): number | undefined {
+  const fields = statFields(`/proc/${pid}/stat`);
+  return fields && (Number(fields[11]) + Number(fields[12])) * 10;
+}
+
+/**
+ * Whether a process is held up by others: one of its threads wants a processor or waits for the disk, or more threads of
+ * this machine want one than there are.
+ */
+export function heldUp(pid: number): boolean {
+  const wanting = Number(/^\S+ \S+ \S+ (\d+)\//.exec(read('/proc/loadavg') ?? '')?.[1] ?? 0);
+  if (wanting > availableParallelism() + 1) return true;
+  try {
+    return readdirSync(`/proc/${pid}/task`).some((thread) => /^[RD]/.test(statFields(`/proc/${pid}/task/${thread}/stat`)?.[0] ?? ''));
+  } catch {
+    return false;
+  }
 }
 
 /** What the process has open: paths, `socket:[…]`, `pipe:[…]`. */
@@ -86,9 +104,8 @@ export function marked(mark: string, group: number): number[] | undefined {
   for (const name of readdirSync('/proc')) {
     if (!/^\d+$/.test(name)) continue;
     const pid = Number(name);
-    const stat = read(`/proc/${pid}/stat`);
-    if (!stat) continue;
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    const fields = statFields(`/proc/${pid}/stat`);
+    if (!fields) continue;
     if (fields[0] === 'Z' || fields[0] === 'X') continue;
     if (Number(fields[2]) === group || read(`/proc/${pid}/environ`)?.includes(mark)) found.push(pid);
   }

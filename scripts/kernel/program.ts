@@ -335,26 +335,26 @@ export class Program {
   /** Remembers how much processor time has been used, so that `starved` and `busy` can compare. */
   sample(): void {
     if (performance.now() - (this.#cpuSamples.at(-1)?.at ?? -Infinity) < 20) return;
-    const now = procfs.cpu(this.innerPid);
-    if (now) this.#cpuSamples.push({ at: performance.now(), ms: now.ms });
+    const now = procfs.cpuMs(this.innerPid);
+    if (now !== undefined) this.#cpuSamples.push({ at: performance.now(), ms: now });
     if (this.#cpuSamples.length > 64) this.#cpuSamples.splice(0, 32);
   }
 
-  #use(since: number): { ms: number; share: number; runnable: boolean } | undefined {
-    const now = procfs.cpu(this.innerPid);
+  #use(since: number): { ms: number; share: number } | undefined {
+    const now = procfs.cpuMs(this.innerPid);
     const then = this.#cpuSamples.findLast((sample) => sample.at <= since + 1) ?? this.#cpuSamples[0];
-    if (!now || !then) return undefined;
-    const ms = now.ms - then.ms;
-    return { ms, share: ms / Math.max(performance.now() - then.at, 1), runnable: now.runnable };
+    if (now === undefined || !then) return undefined;
+    const ms = now - then.ms;
+    return { ms, share: ms / Math.max(performance.now() - then.at, 1) };
   }
 
   /**
-   * Whether it wants the processor and got so little of it since then (less than `enoughMs`) that its silence says
-   * nothing. Unknown is no.
+   * Whether it is held up by others and got so little of the processor since then (less than `enoughMs`) that its
+   * silence says nothing. Unknown is no.
    */
   starved(since: number, enoughMs: number): boolean {
     const use = this.#use(since);
-    return use !== undefined && use.runnable && use.ms < enoughMs;
+    return use !== undefined && use.ms < enoughMs && procfs.heldUp(this.innerPid);
   }
 
   /** The part of one core that it used since then, from 0 to 1 and more; undefined where the system doesn't tell. */
@@ -398,7 +398,7 @@ export class Program {
 
   /** Processor time used so far in ms, where the system tells. */
   cpuMs(): number | undefined {
-    return procfs.cpu(this.innerPid)?.ms;
+    return procfs.cpuMs(this.innerPid);
   }
 
   /** What it has open, where the system tells. */

@@ -55,8 +55,13 @@ async function witnessed(program: Program): Promise<void> {
 
 /** For a program without a witness: connects until it is let in, and looks whether it is this program that listens. */
 async function connected(program: Program): Promise<void> {
-  const end = performance.now() + bounds.startMs * 2;
-  while (performance.now() < end && !program.exit && !program.broke) {
+  const began = performance.now();
+  program.sample();
+  const late = (): boolean => {
+    const ms = performance.now() - began;
+    return ms > bounds.startMs * 2 && (ms > bounds.startMs * 8 || !program.starved(began, bounds.startMs / 2));
+  };
+  while (!late() && !program.exit && !program.broke) {
     if (await accepts(program.port)) {
       const listeners = procfs.listenersOf(program.processes());
       if (!listeners || program.options.wrap || listeners.some((listener) => listener.port === program.port)) {
