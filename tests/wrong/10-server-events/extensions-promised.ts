@@ -1,6 +1,5 @@
 // Wrong: promises the extensions that the client offered, and does not speak them.
-// Fails: step 6, real-client-refuses
-// Only: node >= 22
+// Fails: step 6, extensions-promised
 import { createHash } from 'node:crypto';
 import { STATUS_CODES, type Server } from 'node:http';
 import type { Duplex } from 'node:stream';
