@@ -17,8 +17,6 @@ const app = Fastify({
     raw.end(JSON.stringify({ error: error.message }));
   },
 });
-  },
-});
 const users: User[] = [];
 let count = 0;
 
