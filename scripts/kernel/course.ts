@@ -18,6 +18,8 @@ export interface Manifest {
   edits: string[];
   /** Lessons whose modules this one imports. */
   needs: string[];
+  /** The same program on other foundations, beside the solution. */
+  twins?: string[];
   learned: string;
   /** Why a verdict on this lesson takes longer than a start of Node, where it does. */
   waits?: string;

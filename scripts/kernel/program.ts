@@ -11,6 +11,7 @@ import os from 'node:os';
 import { pathToFileURL } from 'node:url';
 import { join } from 'node:path';
 import { defaults } from './connection.ts';
+import { UsageError } from './failure.ts';
 import * as procfs from './procfs.ts';
 import { adopt, killGroup, release } from './reaper.ts';
 
@@ -34,6 +35,8 @@ export interface StartOptions {
 export const bounds = {
   /** A program must listen within this time, in ms. */
   startMs: 2000,
+  /** Node itself must be up within this time, in ms. */
+  gateMs: 60_000,
   /** What is kept of each output stream, in bytes: as much from its beginning as from its end. */
   keptOutput: 64 * 1024,
   /** More output than this ends the program. */
@@ -270,13 +273,21 @@ export class Program {
 
   /** Resolves when a trusted program stands at its gate. */
   async ready(): Promise<void> {
-    await this.#atGate;
+    let timer: NodeJS.Timeout | undefined;
+    const tooLong = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => reject(new UsageError(`Node did not start within ${bounds.gateMs / 1000} s. Is this machine very busy?`)), bounds.gateMs);
+    });
+    try {
+      await Promise.race([this.#atGate, tooLong]);
+    } finally {
+      clearTimeout(timer);
+    }
   }
 
   /** Opens the gate: the program's own code runs from here, with this port and environment. */
   async go(port: number, env: Record<string, string> = {}): Promise<void> {
     this.port = port;
-    await this.#atGate;
+    await this.ready();
     this.#goAt = performance.now();
     this.#watch = setInterval(() => {
       if ((procfs.memory(this.innerPid) ?? 0) > bounds.maxMemory) this.#break('memory');
@@ -369,7 +380,7 @@ export class Program {
   }
 
   /** Asks the event loop for a sign of life. Gives the amount of pending work, or undefined when none came in time. */
-  async ping(limit: number): Promise<number | undefined> {
+  async ping(limit: number, word: 'ping' | 'cover' = 'ping'): Promise<number | undefined> {
     if (!this.options.trusted || this.exit) return undefined;
     const id = ++this.#pings;
     return new Promise((resolve) => {
@@ -380,7 +391,7 @@ export class Program {
       };
       const timer = setTimeout(() => answer(undefined), limit);
       this.#pongs.set(id, answer);
-      this.#say({ ping: id });
+      this.#say({ [word]: id });
     });
   }
 
@@ -415,6 +426,7 @@ export class Program {
   async stop(): Promise<void> {
     if (this.#gone) return;
     this.#gone = true;
+    if (process.env['NODE_V8_COVERAGE'] && this.listening.length > 0) await this.ping(2000, 'cover');
     this.ended = true;
     clearInterval(this.#watch);
     // Where it started others: is it the program that ends them, or must we?

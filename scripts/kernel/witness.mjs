@@ -7,6 +7,7 @@ import fs from 'node:fs';
 import 'node:http';
 import module from 'node:module';
 import net from 'node:net';
+import v8 from 'node:v8';
 
 const kernel = 3;
 
@@ -61,6 +62,10 @@ await new Promise((go) => {
         Object.assign(process.env, message.go);
         line.unref();
         go(undefined);
+      } else if (message.cover) {
+        // Before it is killed: a killed process writes no coverage of its own accord.
+        v8.takeCoverage();
+        tell({ pong: message.cover, work: 0 });
       } else if (message.ping) tell({ pong: message.ping, work: work() });
     }
   });

@@ -84,8 +84,8 @@ async function stray({ lessons, whole }: Scope): Promise<Problem[]> {
   const paths = projectFiles();
   const ours = paths.filter(isOurs);
   const problems = strayFiles(paths, names).filter(({ file }) => isOurs(file));
-  for (const { name, edits } of lessons)
-    problems.push(...unequalFiles(name, edits, paths, readBytes));
+  for (const { name, edits, twins } of lessons)
+    problems.push(...unequalFiles(name, edits, paths, readBytes, twins));
   for (const file of ours) {
     if (/^solutions\/.*\.ts$/.test(file)) problems.push(...uncheckedTypes(file, readText(file)));
     if (isText(file)) problems.push(...machineNames(file, readText(file)));

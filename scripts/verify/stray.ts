@@ -72,6 +72,7 @@ export function unequalFiles(
   edits: string[],
   paths: string[],
   read: (path: string) => Buffer,
+  twins: string[] = [],
 ): Problem[] {
   const inFolder = (folder: string, own: string[]): string[] =>
     paths
@@ -79,7 +80,7 @@ export function unequalFiles(
       .map((path) => path.slice(folder.length + name.length + 2))
       .filter((file) => !own.includes(file) && !edits.includes(file) && !litter.test(file));
   const learners = inFolder('lessons', ['README.md', 'hints.md', 'lesson.json']);
-  const teachers = inFolder('solutions', ['NOTES.md']);
+  const teachers = inFolder('solutions', ['NOTES.md', ...twins]);
   const problems: Problem[] = [];
   for (const file of new Set([...learners, ...teachers])) {
     const [one, other] = [`lessons/${name}/${file}`, `solutions/${name}/${file}`];

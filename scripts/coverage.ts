@@ -1,0 +1,20 @@
+/** `npm run coverage`: which lines of the solutions and the scripts the suites reach, by c8. */
+import { spawnSync } from 'node:child_process';
+import { createRequire } from 'node:module';
+import { readdirSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { allLessons, projectRoot } from './kernel/course.ts';
+import { loaderWords } from './kernel/program.ts';
+import { exitWith } from './show/exit.ts';
+
+await exitWith(() => {
+  const c8 = join(dirname(createRequire(import.meta.url).resolve('c8/package.json')), 'bin/c8.js');
+  const suites = allLessons().map(({ name }) => `tests/${name}.test.ts`);
+  const kernel = readdirSync(join(projectRoot, 'tests/kernel')).map((file) => `tests/kernel/${file}`);
+  const run = spawnSync(
+    process.execPath,
+    [c8, '--include=solutions/**/*.ts', '--include=scripts/kernel/**/*.ts', '--reporter=text', '--reporter=lcov', process.execPath, '--disable-warning=ExperimentalWarning', ...loaderWords, '--test', ...suites, ...kernel],
+    { cwd: projectRoot, stdio: 'inherit' },
+  );
+  return run.status ?? 2;
+});
