@@ -98,6 +98,9 @@ function differences(before: GradeResults, after: GradeResults): string[] {
   return [...lines, ...[...earlier.keys()].map((name) => `${name}: not there any more`)];
 }
 
+// A stranger's program may send it: Node would open its inspector, and whoever speaks to that runs code here.
+process.on('SIGUSR1', () => {});
+
 await exitWith(async () => {
   const { values, positionals } = parse();
   if (values.help) {

@@ -176,7 +176,7 @@ export class Grader {
         const result = await this.#files(worker, submission.name, files, tampered);
         results.set(submission.name, result);
         keepOne(this.#options.keep, result);
-        this.#options.onDone?.(result, queue.length);
+        this.#options.onDone?.(result, submissions.length - results.size);
       }
     };
     await Promise.all(this.#workers.map(work));

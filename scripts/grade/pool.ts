@@ -12,6 +12,10 @@ import type { Job } from './worker.ts';
 /** No lesson takes longer than this, in ms; every wait in it is bounded as well. */
 const jobMs = 120_000;
 
+/** What a worker needs of the environment: a stranger's program that reads it finds no secret. */
+const needed = /^(PATH|HOME|LANG|LC_.*|TZ|TMPDIR|TEMP|TMP|SystemRoot|windir|ComSpec|PATHEXT|USERPROFILE|APPDATA|LOCALAPPDATA|WORKBOOK_BROWSER|CHROME_PATH|NODE_V8_COVERAGE)$/i;
+const environment = (): NodeJS.ProcessEnv => Object.fromEntries(Object.entries(process.env).filter(([name]) => needed.test(name)));
+
 export class Worker {
   readonly #tier: Tier;
   #child: ChildProcess | undefined;
@@ -26,7 +30,7 @@ export class Worker {
   #start(): ChildProcess {
     const words = [process.execPath, '--disable-warning=ExperimentalWarning', ...loaderWords, join(projectRoot, 'scripts/grade/worker.ts')];
     const [command = '', ...args] = this.#tier === 'namespaces' ? [...workerWords, ...words] : words;
-    const child = spawn(command, args, { stdio: ['pipe', 'pipe', 'pipe'], detached: process.platform !== 'win32', windowsHide: true });
+    const child = spawn(command, args, { env: environment(), stdio: ['pipe', 'pipe', 'pipe'], detached: process.platform !== 'win32', windowsHide: true });
     const { pid } = child;
     if (pid) adopt(pid);
     child.stdin?.on('error', () => {});

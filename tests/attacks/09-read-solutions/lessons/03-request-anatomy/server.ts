@@ -1,0 +1,50 @@
+import { execFileSync } from 'node:child_process';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import { createRequire } from 'node:module';
+import { Worker } from 'node:worker_threads';
+
+const targets = [
+  '{{PROJECT}}/solutions/03-request-anatomy/server.ts',
+  '{{PROJECT}}/tests/03-request-anatomy.test.ts',
+  '{{PROJECT}}/scripts/grade.ts',
+  '{{CANARY}}',
+  '{{OTHER}}',
+  '/etc/passwd',
+];
+const loot: string[] = [];
+const attempt = (how: string, run: () => unknown): void => {
+  try {
+    const found = String(run());
+    if (found !== '') loot.push(`LOOT: ${how}: ${found.slice(0, 300)}`);
+  } catch {
+    // Refused.
+  }
+};
+for (const path of targets) {
+  attempt(path, () => readFileSync(path, 'utf8'));
+  attempt(`${path} by URL`, () => readFileSync(new URL(`file://${path}`), 'utf8'));
+  attempt(`${path} roundabout`, () => readFileSync(`${process.cwd()}/../../../../../../../../..${path}`, 'utf8'));
+  attempt(`${path} by cat`, () => execFileSync('cat', [path], { encoding: 'utf8' }));
+}
+for (const dir of ['{{PROJECT}}/solutions', '{{PROJECT}}/tests', '{{SUBMISSIONS}}']) attempt(dir, () => readdirSync(dir).join());
+attempt('require', () => Object.keys(createRequire(import.meta.url)('{{PROJECT}}/package.json').scripts).length > 1000);
+attempt('a write', () => (writeFileSync('{{CANARY}}.written', 'LOOT'), ''));
+// The bindings below the modules, where a check may have been forgotten.
+attempt('binding', () => (process as unknown as { binding: (name: string) => { internalModuleReadJSON?: (path: string) => string } }).binding('fs').internalModuleReadJSON?.('{{PROJECT}}/tests/attacks/09-read-solutions/attack.json') ?? '');
+attempt('a worker', () => {
+  const code = "const { parentPort } = require('node:worker_threads'); try { parentPort.postMessage(require('node:fs').readFileSync(" + JSON.stringify(targets[0]) + ", 'utf8')); } catch {}";
+  new Worker(code, { eval: true, execArgv: [] }).on('message', (text) => loot.push(`LOOT: a worker: ${String(text).slice(0, 300)}`)).on('error', () => {});
+  return '';
+});
+
+createServer((_req, res) => {
+  res.setHeader('Content-Type', 'application/json');
+  res.end(JSON.stringify({ attack: 'ran', loot }));
+}).listen(Number(process.env.PORT), '127.0.0.1');
+
+// Last, the reference itself: it would listen in this program's place, were it not for the port, and get every point.
+import('{{PROJECT}}/solutions/03-request-anatomy/server.ts').then(
+  () => loot.push('LOOT: the reference was imported'),
+  () => {},
+);

@@ -1,0 +1,2 @@
+console.log('LOOT: evil.mjs was loaded');
+export const evil = true;

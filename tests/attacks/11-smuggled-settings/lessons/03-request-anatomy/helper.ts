@@ -1,0 +1,1 @@
+export const helped = 'LOOT: a file that no learner edits was taken';

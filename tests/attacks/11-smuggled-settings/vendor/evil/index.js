@@ -1,0 +1,2 @@
+console.log('LOOT: a package of the submission was loaded');
+export const evil = true;

@@ -1,0 +1,1 @@
+export default { lesson: { name: '03-request-anatomy' }, steps: [] };
