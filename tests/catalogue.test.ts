@@ -1,17 +1,32 @@
 /** The tests are themselves tested: right programs pass, wrong ones fail at their step for their reason, stubs are not done yet. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { prove } from '../scripts/kernel/catalogue.ts';
+import { prove, type Proof } from '../scripts/kernel/catalogue.ts';
 import { allLessons } from '../scripts/kernel/course.ts';
+import { canCompare, checkGolden, goldenSeed } from '../scripts/verify/golden.ts';
+
+// No hurry: on a busy machine, too, every step is tried, so that the transcripts stay the same.
+const options = { seed: goldenSeed, budgetMs: 60_000 };
 
 for (const lesson of allLessons()) {
   test(`the catalogue of ${lesson.name}`, async (t) => {
-    const proofs = await prove(lesson, { jobs: 2, seed: 7 });
+    const proofs = await prove(lesson, { ...options, jobs: 3 });
     for (const { name, complaint } of proofs) {
       await t.test(name, () => assert.equal(complaint, undefined, complaint));
     }
     const count = (kind: string): number => proofs.filter(({ name }) => name.startsWith(kind)).length;
     assert.ok(count('valid/') >= 3, `${lesson.name} has ${count('valid/')} right programs; at least three styles are wanted`);
     assert.ok(count('wrong/') >= 8, `${lesson.name} has ${count('wrong/')} wrong programs`);
+
+    await t.test('the terminal says what the transcripts hold', async (golden) => {
+      if (!canCompare) {
+        golden.diagnostic('Transcripts are compared on the lowest Node that is supported: others word some errors differently.');
+        assert.ok(proofs.every(({ result }) => result !== null));
+        return;
+      }
+      const again = (name: string): Promise<Proof[]> => prove(lesson, { ...options, only: name });
+      const problems = await checkGolden(lesson, proofs, again);
+      assert.deepEqual(problems.map(({ file, problem }) => `${file}: ${problem}`), []);
+    });
   });
 }

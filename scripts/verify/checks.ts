@@ -3,7 +3,8 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { loadSuite, prove, type Proof } from '../kernel/catalogue.ts';
 import { allLessons, projectRoot, type Lesson } from '../kernel/course.ts';
-import { canCompare, checkGolden, goldenSeed, looks, writeGolden } from './golden.ts';
+import { canCompare, checkGolden, goldenSeed, looks,
+  representatives, writeGolden } from './golden.ts';
 import { checkHeader } from './headers.ts';
 import { checkLinks } from './links.ts';
 import type { Problem } from './problem.ts';
@@ -176,7 +177,11 @@ async function catalogue({ lessons, seed, golden, tell }: Scope): Promise<Proble
     tell(`${lesson.name}: ${proofs.length} programs judged`);
     if (golden) {
       const runs = [proofs];
-      while (runs.length < looks) runs.push(await prove(lesson, options));
+      const names = representatives(proofs).map(({ name }) => name);
+      while (runs.length < looks) {
+        const again = await eachOf(names, 2, (only) => prove(lesson, { ...options, only, jobs: 1 }));
+        runs.push(again.flat().filter(({ name }) => names.includes(name)));
+      }
       for (const file of await writeGolden(lesson, runs)) tell(`wrote ${file}`);
     } else if (canCompare && seed === goldenSeed) {
       const again = (name: string): Promise<Proof[]> => prove(lesson, { ...options, only: name });

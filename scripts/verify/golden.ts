@@ -71,11 +71,24 @@ interface Golden {
   lines: string[];
 }
 
-/** The transcripts of a lesson as they must be; the first wrong program's also in colour. */
+/** The diagnosis that a verdict opens with. */
+const diagnosisOf = ({ diagnosis, steps }: Result): string =>
+  diagnosis ?? steps.find(({ status }) => status === 'fail')?.diagnosis ?? 'none';
+
+/** The wrong programs that stand for a diagnosis: of those that have it, the first by name. */
+export function representatives(proofs: Proof[]): Proof[] {
+  const first = new Map<string, Proof>();
+  for (const proof of proofs) {
+    if (!proof.name.startsWith('wrong/') || !proof.result) continue;
+    const diagnosis = diagnosisOf(proof.result);
+    if (!first.has(diagnosis)) first.set(diagnosis, proof);
+  }
+  return [...first.values()];
+}
+
 /** The transcripts as they must be; the first program's also in colour. */
 function transcriptsOf(lesson: Lesson, proofs: Proof[]): Golden[] {
-  const wrong = proofs.filter(({ name, result }) => name.startsWith('wrong/') && result);
-  return wrong.flatMap(({ name, result }, index) => {
+  return representatives(proofs).flatMap(({ name, result }, index) => {
     if (!result) return [];
     const file = `tests/golden/${lesson.name}/${name.slice('wrong/'.length)}`;
     const golden: Golden[] = [
@@ -122,7 +135,7 @@ export async function checkGolden(
     ...stale(lesson, goldens).map((file) => ({
       file,
       line: 0,
-      problem: 'There is no such wrong program.',
+      problem: 'No wrong program stands for a diagnosis under this name any more; "npm run verify -- --golden" removes it.',
     })),
   ];
 }
