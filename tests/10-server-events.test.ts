@@ -220,12 +220,14 @@ async function expectRefused(
   if (exchange.outcome === 'not-http' || (exchange.received.length > 0 && !exchange.message)) {
     t.fail({ ...malformed(exchange, what), expected });
   }
-  if (exchange.outcome === 'no-answer') {
+  // Where the machine is busy a wait is extended, and the program's own limit for idle connections (5 s) ends it.
+  const forgotten = exchange.received.length === 0 && exchange.times.over > 4000;
+  if (exchange.outcome === 'no-answer' || forgotten) {
     t.fail({
       diagnosis: 'client-error-unanswered',
       message: `For ${what} a 'clientError' comes, and from then on the socket is yours: this one got no answer and was left open.`,
       expected,
-      actual: 'nothing; the connection is still open',
+      actual: `nothing within ${(exchange.times.over / 1000).toFixed(1)} s`,
       exchange,
     });
   }
@@ -844,7 +846,7 @@ export default suite('10-server-events', {
       actual: `connections: ${one.connections}`,
     });
 
-    const program = await t.start({ env: { MAX_CONNECTIONS: '3' } });
+    const program = await t.start({ env: { MAX_CONNECTIONS: '3', IDLE_MS: '60000' } });
     const limited = t.on(program);
     const refusedTooEarly = { diagnosis: 'limit-too-low', message: 'MAX_CONNECTIONS is 3, and a client was refused its second or third connection. That many are allowed.' };
     const mine = limited.connect();
