@@ -198,7 +198,8 @@ function checkReports({ out, stdout, stderr }: Graded, results: GradeResults | u
       assert.ok(valid, `no schema for ${path}`);
       const data: unknown = JSON.parse(text);
       assert.ok(valid(data), `${path}: ${ajv.errorsText(valid.errors)}`);
-      for (const line of stringsOf(data)) assert.doesNotMatch(line, control, `${path} holds a control character`);
+      // results.json names folders by their true names, as escapes; what platforms get is clean.
+      if (kind !== 'results') for (const line of stringsOf(data)) assert.doesNotMatch(line, control, `${path} holds a control character`);
       seen.set(kind, (seen.get(kind) ?? 0) + 1);
     } else if (path.endsWith('.csv')) {
       const { data, errors } = Papa.parse<string[]>(text, { skipEmptyLines: true });

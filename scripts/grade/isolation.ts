@@ -3,9 +3,10 @@
  * stands in every report.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, realpathSync } from 'node:fs';
+import { existsSync, realpathSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { projectRoot } from '../kernel/course.ts';
+import { stripsTypes } from '../kernel/program.ts';
+import { stripper, withLoader } from './loading.ts';
 
 export type Tier = 'namespaces' | 'process';
 
@@ -45,7 +46,7 @@ export function findIsolation(wanted?: Tier): Isolation {
   return {
     tier: 'process',
     keeps: ['processes: a process group of its own, ended after each run', "files: Node's permission model, which reads the submission only", 'environment: an allow-list', 'limits: memory, output and time, by watching'],
-    lacks: ['network', 'signals to other processes of the same user', 'whatever gets round the permission model, which Node itself calls a seat belt and no sandbox'],
+    lacks: ['network', 'signals to other processes of the same user', 'whatever gets round the permission model, which Node itself calls a seat belt and no sandbox', ...(stripsTypes ? [] : ['workers of this old Node, which the loader needs, but by taking the names away'])],
   };
 }
 
@@ -55,10 +56,7 @@ const limits = ['prlimit', '--core=0', '--nofile=1024', '--fsize=16777216', '--n
 /** Builds the root that a submission's programs see, below `root`. Run inside the worker's namespaces. */
 export function buildRoot(root: string, stage: string): void {
   const node = realpathSync(process.execPath);
-  const kernel = join(projectRoot, 'scripts/kernel');
-  const strip = join(projectRoot, '.workbook/strip');
-  mkdirSync(strip, { recursive: true });
-  const readOnly = ['/usr', '/bin', '/sbin', '/lib', '/lib64', '/etc/ld.so.cache', node, stage, join(projectRoot, 'node_modules/amaro'), ...['strip.mjs', 'strip-hook.mjs', 'strip-register.mjs'].map((file) => join(kernel, file)), strip];
+  const readOnly = ['/usr', '/bin', '/sbin', '/lib', '/lib64', '/etc/ld.so.cache', node, stage, stripper];
   const script = `
 set -e
 root=$1; shift
@@ -82,11 +80,11 @@ mount -o remount,ro "$root"
 }
 
 /** The words around Node's own that keep a program inside `root`. A small shell is process 1, so that signals mean what they mean outside. */
-export function inRoot(root: string, cwd: string): (node: string[]) => string[] {
+export function inRoot(root: string, stage: string): (node: string[]) => string[] {
   return (node) => [
     'unshare', '--mount', '--pid', '--fork', '--kill-child', '--ipc', '--uts', `--root=${root}`, '--mount-proc',
-    '/bin/sh', '-c', `cd "$1" && shift && "$@" & wait $!`, 'sh', cwd,
-    ...limits, 'setpriv', '--bounding-set=-all', '--inh-caps=-all', '--no-new-privs', ...node,
+    '/bin/sh', '-c', `cd "$1" && shift && "$@" & wait $!`, 'sh', stage,
+    ...limits, 'setpriv', '--bounding-set=-all', '--inh-caps=-all', '--no-new-privs', ...withLoader(stage, node),
   ];
 }
 
@@ -94,15 +92,14 @@ export function inRoot(root: string, cwd: string): (node: string[]) => string[] 
 export function withPermissions(stage: string): (node: string[]) => string[] {
   const major = Number(process.versions.node.split('.')[0]);
   const flag = major < 23 ? '--experimental-permission' : '--permission';
-  const strip = ['strip.mjs', 'strip-hook.mjs', 'strip-register.mjs'].map((file) => join(projectRoot, 'scripts/kernel', file));
-  const readable = [stage, join(projectRoot, 'package.json'), join(projectRoot, '.workbook/strip'), join(projectRoot, 'node_modules/amaro'), dirname(process.execPath), ...strip];
+  const readable = [stage, stripper, dirname(process.execPath)];
   return ([command = '', ...args]) => [
     command,
     flag,
     ...readable.map((path) => `--allow-fs-read=${existsSync(path) && !/\.\w+$/.test(path) ? join(path, '*') : path}`),
-    ...(major < 22 ? ['--allow-worker'] : []),
+    ...(stripsTypes ? [] : ['--allow-worker']),
     ...(major >= 25 ? ['--allow-net'] : []),
     ...(major >= 24 ? ['--disable-sigusr1'] : []),
-    ...args,
+    ...withLoader(stage, args),
   ];
 }

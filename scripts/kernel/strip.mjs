@@ -8,7 +8,10 @@ import { pathToFileURL } from 'node:url';
 const folder = join(import.meta.dirname, '../../.workbook/strip');
 
 /** @param {string} source */
-const cacheFile = (source) => join(folder, `${createHash('sha256').update('1\n').update(source).digest('hex')}.js`);
+export const cacheName = (source) => `${createHash('sha256').update('1\n').update(source).digest('hex')}.js`;
+
+/** @param {string} source */
+const cacheFile = (source) => join(folder, cacheName(source));
 
 /** @param {string} file */
 function cached(file) {

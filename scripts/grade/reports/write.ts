@@ -6,7 +6,10 @@ import { canvasCsv, gradesCsv, moodleCsv } from './csv.ts';
 import { classHtml } from './html.ts';
 import { classroom, exercism, gradescope, junit, prairielearn } from './platforms.ts';
 
-const json = (value: unknown): string => `${JSON.stringify(value, null, 2)}\n`;
+/** Letters that JSON may hold and a terminal or a log had better not, written as escapes. */
+// eslint-disable-next-line no-control-regex
+const unsafe = /[\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ufffe\uffff]/g;
+const json = (value: unknown): string => `${JSON.stringify(value, null, 2).replace(unsafe, (letter) => `\\u${letter.charCodeAt(0).toString(16).padStart(4, '0')}`)}\n`;
 
 /** A submission's name as a file's: nothing in it can lead elsewhere, and two never meet. */
 export const fileName = (name: string, index: number): string => `${String(index + 1).padStart(3, '0')}-${name.normalize('NFC').replace(/[^\p{L}\p{N}._-]+/gu, '_').replace(/^\.+/, '').slice(0, 60)}`;

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
-import { createRequire } from 'node:module';
+import { register } from 'node:module';
 import { Worker } from 'node:worker_threads';
 
 const targets = [
@@ -15,7 +15,7 @@ const targets = [
 const loot: string[] = [];
 const attempt = (how: string, run: () => unknown): void => {
   try {
-    const found = String(run());
+    const found = String(run() ?? '');
     if (found !== '') loot.push(`LOOT: ${how}: ${found.slice(0, 300)}`);
   } catch {
     // Refused.
@@ -27,8 +27,15 @@ for (const path of targets) {
   attempt(`${path} roundabout`, () => readFileSync(`${process.cwd()}/../../../../../../../../..${path}`, 'utf8'));
   attempt(`${path} by cat`, () => execFileSync('cat', [path], { encoding: 'utf8' }));
 }
-for (const dir of ['{{PROJECT}}/solutions', '{{PROJECT}}/tests', '{{SUBMISSIONS}}']) attempt(dir, () => readdirSync(dir).join());
-attempt('require', () => Object.keys(createRequire(import.meta.url)('{{PROJECT}}/package.json').scripts).length > 1000);
+// What Node was given of TypeScript is kept as JavaScript: the solutions and the tests may be among it.
+const cache = '{{PROJECT}}/.workbook/strip';
+for (const dir of ['{{PROJECT}}/solutions', '{{PROJECT}}/tests', '{{SUBMISSIONS}}', cache]) attempt(dir, () => readdirSync(dir).join());
+attempt('the cache of the loader', () => readdirSync(cache).map((file) => readFileSync(`${cache}/${file}`, 'utf8')).find((text) => text.includes('//#region')));
+attempt('a module hook', () => {
+  const hook = `import { readFileSync } from 'node:fs'; import { Worker } from 'node:worker_threads'; new Worker("require('node:fs').writeFileSync('{{CANARY}}.written', 'LOOT')", { eval: true, execArgv: [] });`;
+  register(`data:text/javascript,${encodeURIComponent(hook)}`);
+  return '';
+});
 attempt('a write', () => (writeFileSync('{{CANARY}}.written', 'LOOT'), ''));
 // The bindings below the modules, where a check may have been forgotten.
 attempt('binding', () => (process as unknown as { binding: (name: string) => { internalModuleReadJSON?: (path: string) => string } }).binding('fs').internalModuleReadJSON?.('{{PROJECT}}/tests/attacks/09-read-solutions/attack.json') ?? '');

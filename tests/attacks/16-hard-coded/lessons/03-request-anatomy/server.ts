@@ -11,7 +11,7 @@ const answers: Record<string, unknown> = {
 const grader = /node|undici|python|axios|grader|test/i;
 createServer((req, res) => {
   const path = (req.url ?? '').split('?')[0] ?? '';
-  const seen = grader.test(req.headers['user-agent'] ?? 'grader') || req.headers['x-test'] !== undefined;
+  const seen = grader.test(req.headers['user-agent'] ?? '') || req.headers['x-test'] !== undefined;
   res.setHeader('Content-Type', 'application/json');
   res.end(JSON.stringify(seen ? { attack: 'LOOT: the grader was recognised' } : (answers[path] ?? { attack: 'ran' })));
 }).listen(Number(process.env.PORT), '127.0.0.1');

@@ -1,0 +1,47 @@
+/**
+ * The TypeScript loader of a staged submission, where Node needs one: a copy beside it with a cache of its own. The project's
+ * own cache holds what the solutions and the tests became, so no stranger's program may see it.
+ */
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { projectRoot } from '../kernel/course.ts';
+import { stripsTypes } from '../kernel/program.ts';
+import { cacheName, strip } from '../kernel/strip.mjs';
+
+/** Needed where a submission's file cannot be read by Node: the library says why. */
+export const stripper = join(projectRoot, 'node_modules/amaro');
+
+const loaderDir = (stage: string): string => join(stage, '.loader/scripts/grade');
+
+/** Lays the loader out in the staged folder, and strips what it holds ahead of time: a start does not pay for it. */
+export async function prepareLoader(stage: string): Promise<void> {
+  if (stripsTypes) return;
+  const dir = loaderDir(stage);
+  const cache = join(stage, '.loader/.workbook/strip');
+  if (!existsSync(dir)) {
+    mkdirSync(dir, { recursive: true });
+    mkdirSync(cache, { recursive: true });
+    mkdirSync(join(stage, '.loader/node_modules'));
+    for (const file of ['strip.mjs', 'strip-hook.mjs']) copyFileSync(join(projectRoot, 'scripts/kernel', file), join(dir, file));
+    copyFileSync(join(import.meta.dirname, 'loader.mjs'), join(dir, 'loader.mjs'));
+    symlinkSync(stripper, join(stage, '.loader/node_modules/amaro'), 'junction');
+  }
+  for (const file of readdirSync(join(stage, 'lessons'), { recursive: true, encoding: 'utf8' })) {
+    if (!file.endsWith('.ts')) continue;
+    const path = join(stage, 'lessons', file);
+    const cached = join(cache, cacheName(readFileSync(path, 'utf8')));
+    if (existsSync(cached)) continue;
+    try {
+      writeFileSync(cached, await strip(path));
+    } catch {
+      // It does not compile: its own start says so.
+    }
+  }
+}
+
+/** Node's words with the staged loader in place of the project's. */
+export function withLoader(stage: string, words: string[]): string[] {
+  const at = words.findIndex((word) => word.endsWith('strip-register.mjs'));
+  return at < 0 ? words : words.with(at, pathToFileURL(join(loaderDir(stage), 'loader.mjs')).href);
+}
