@@ -426,53 +426,59 @@ function rightType(answer: Answer, kind: Kind): void {
     return [kind.type, ...alias].includes(type) && (charset === 'utf-8' || (charset === undefined && kind.charset === 'allowed'));
   };
   const given = answer.header('Content-Type');
+  if (given !== undefined && right(given)) return;
   const target = answer.exchange.target;
-  answer.expectHeader('Content-Type', right, [
-    {
-      if: () => given === undefined,
-      diagnosis: 'no-content-type',
-      message: `The response to ${target} does not say what it is: it has no Content-Type. The browser would have to guess.`,
-    },
-    {
-      if: () => given !== undefined && split(given).type === kind.type,
-      diagnosis: 'charset-missing',
-      message: `${target} is text, and its Content-Type does not say charset=utf-8. Without it a browser may read "ü" as two other letters.`,
-    },
-    {
-      if: () => kind.extension === '.js' && /^(application\/(x-)?javascript|text\/ecmascript)$/.test(split(given ?? '').type),
-      diagnosis: 'old-javascript-type',
-      message: 'This type for JavaScript is obsolete: since RFC 9239 it is text/javascript.',
-    },
-    {
-      if: () => kind === unknown,
-      diagnosis: 'unknown-type-guessed',
-      message: `The extension of ${target} is not in the table, so its type is application/octet-stream: bytes, and no promise about them. The extension is what stands after the last dot of the name.`,
-    },
-    {
-      if: () => kind !== unknown && /\.\w+\.\w+$/.test(target),
-      diagnosis: 'not-the-last-extension',
-      message: `The type of ${target} is not that of its last extension. The extension is what stands after the last dot of the name.`,
-    },
-    {
-      if: () => /[A-Z]/.test(target.slice(target.lastIndexOf('.'))),
-      diagnosis: 'extension-case',
-      message: `${target} has the wrong type, although the same extension in small letters has the right one. Extensions come in any case.`,
-    },
-  ]);
+  const wrong = (diagnosis: string, message: string): never =>
+    answer.fail({
+      diagnosis,
+      message,
+      expected: `Content-Type: ${kind.type}${kind.charset === 'required' ? '; charset=utf-8' : ''}`,
+      actual: given === undefined ? 'no Content-Type' : `Content-Type: ${brief(given)}`,
+    });
+  if (given === undefined) {
+    wrong('no-content-type', `The response to ${target} does not say what it is: it has no Content-Type. The browser would have to guess.`);
+  } else if (split(given).type === kind.type) {
+    wrong('charset-missing', `${target} is text, and its Content-Type does not say charset=utf-8. Without it a browser may read "ü" as two other letters.`);
+  } else if (kind.extension === '.js' && /^(application\/(x-)?javascript|text\/ecmascript)$/.test(split(given).type)) {
+    wrong('old-javascript-type', 'This type for JavaScript is obsolete: since RFC 9239 it is text/javascript.');
+  } else if (target.endsWith('/')) {
+    wrong('type-of-the-name', `${target} is a folder, and what is sent is its index.html. The type is that of the file that was found, not of the name that was asked for.`);
+  } else if (kind === unknown) {
+    wrong(
+      'unknown-type-guessed',
+      `The extension of ${target} is not in the table, so its type is application/octet-stream: bytes, and no promise about them. The extension is what stands after the last dot of the name.`,
+    );
+  } else if (/\.\w+\.\w+$/.test(target)) {
+    wrong('not-the-last-extension', `The type of ${target} is not that of its last extension. The extension is what stands after the last dot of the name.`);
+  } else if (/[A-Z]/.test(target.slice(target.lastIndexOf('.')))) {
+    wrong('extension-case', `${target} has the wrong type, although the same extension in small letters has the right one. Extensions come in any case.`);
+  }
+  wrong('wrong-type', `The type of ${target} is not the one that belongs to its extension.`);
 }
 
 /** What a right program sends for this many bytes. */
 function rightLength(answer: Answer, size: number, characters = size): void {
+  const { target, method } = answer.exchange;
   answer.expectHeader('Content-Length', String(size), [
     {
       if: (a) => a.header('Content-Length') === undefined,
       diagnosis: 'no-content-length',
-      message: `The response to ${answer.exchange.target} has no Content-Length. stat knows the size, so the client can be told how much will come.`,
+      message: `The response to ${target} has no Content-Length. stat knows the size, so the client can be told how much will come.`,
     },
     {
       if: (a) => characters !== size && a.header('Content-Length') === String(characters),
       diagnosis: 'length-in-characters',
       message: 'Content-Length counts the characters of the text. It must count bytes: "ü" is one character and two bytes.',
+    },
+    {
+      if: (a) => method === 'HEAD' && a.header('Content-Length') === '0',
+      diagnosis: 'head-length-zero',
+      message: 'The answer to HEAD has no body, but its header fields are those of GET: Content-Length is the size of the file.',
+    },
+    {
+      if: () => target.endsWith('/'),
+      diagnosis: 'length-of-the-folder',
+      message: `${target} is a folder, and what is sent is its index.html. Content-Length is not the size of that file.`,
     },
   ]);
 }
@@ -534,6 +540,8 @@ async function sendsWholeFiles(t: Trial, tree: Tree): Promise<void> {
   answer.expect(!answer.body.equals(before.content), {
     diagnosis: 'stale-content',
     message: 'The file was changed between two requests, and the second answer still has the old content. Ask the file system at each request.',
+    expected: after.content.toString(),
+    actual: answer.text,
   });
   rightFile(answer, after.content);
 }
@@ -576,10 +584,13 @@ async function survivesAFailingOpen(t: Trial, tree: Tree): Promise<void> {
     unlock();
   }
   const failing = 'The file could not be opened (the system refused), and';
+  const expected = 'status 404 or 500, or a closed connection';
   if (await t.settle().then(() => false, () => true)) {
     t.fail({
       diagnosis: 'stream-error-unheard',
       message: `${failing} that stopped the whole server. A stream that fails emits 'error', and one that nobody listens to is thrown; pipe passes no errors on, pipeline does.`,
+      expected,
+      actual: 'the program ended',
       exchange,
     });
   }
@@ -587,12 +598,16 @@ async function survivesAFailingOpen(t: Trial, tree: Tree): Promise<void> {
   t.check(outcome !== 'no-answer' && outcome !== 'response-never-ended', {
     diagnosis: 'error-never-answered',
     message: `${failing} the client still waits. An error before the header fields is a 404 or 500; after them, the connection has to be closed.`,
+    expected,
+    actual: outcome === 'no-answer' ? 'no response' : 'the beginning of a response',
     exchange,
   });
   const right = outcome !== 'answered' || (message && (message.status >= 400 || message.body.equals(fs.readFileSync(path))));
   t.check(right, {
     diagnosis: 'error-promised-as-200',
     message: `${failing} the client got status 200 all the same. Open the file before you promise it.`,
+    expected,
+    actual: `status ${message?.status}`,
     exchange,
   });
   rightFile(await t.get('/plain.txt'), fs.readFileSync(join(tree.root, 'plain.txt')));
@@ -699,12 +714,14 @@ async function outlivesItsClients(t: Trial, tree: Tree): Promise<void> {
   for (const inTheMiddle of [false, true, false, false]) {
     await Promise.all(Array.from({ length: wave }, () => leave(inTheMiddle)));
     if (await t.settle().then(() => false, () => true)) {
+      const error = /\w*Error.*/.exec(t.program.stderr)?.[0] ?? `exit code ${t.program.exit?.code}`;
       t.fail({
         diagnosis: 'client-left-crash',
-        message: inTheMiddle
-          ? 'Clients left in the middle of a download, and that stopped the whole server. An error of the stream or of the response is not caught.'
-          : 'Clients left right after their request, and that stopped the whole server. Since Node 23 pipeline throws when the response is already closed: after every await ask whether the client is still there.',
-        actual: /Error.*/.exec(t.program.stderr)?.[0] ?? `exit code ${t.program.exit?.code}`,
+        message: error.includes('ERR_STREAM_UNABLE_TO_PIPE')
+          ? 'Clients left right after their request, and that stopped the whole server. Since Node 23 pipeline throws when the response is already closed: after every await, and in every callback, ask whether the client is still there.'
+          : `Clients left ${inTheMiddle ? 'in the middle of a download' : 'right after their request'}, and that stopped the whole server. An error of the stream or of the response is not heard.`,
+        expected: 'a server that lives on',
+        actual: brief(error, 200),
         exchange: undefined,
       });
     }
@@ -715,7 +732,7 @@ async function outlivesItsClients(t: Trial, tree: Tree): Promise<void> {
   const collected = /file descriptor.*garbage collection/i.test(t.program.stderr);
   t.check(closed && !collected, {
     diagnosis: 'files-left-open',
-    message: `${broken} downloads were broken off, and ${left > 0 ? `the program still has ${left} of their files open` : 'some of their files were closed only by the garbage collector'}. A process may have only so many: soon no connection is accepted. A file has to be closed however its download ends; pipe leaves it open when the client goes, and pipeline as well, if the response was closed before it began.`,
+    message: `${broken} downloads were broken off, and ${left > 0 ? `the program still has ${left} of their files open` : 'some of their files were closed only by the garbage collector'}. A process may have only so many: soon no connection is accepted. A file has to be closed however its download ends; pipe leaves it open when the client goes, and pipeline too, if the response was closed before it began.`,
     expected: 'no open file',
     actual: left > 0 ? `${left} open files` : brief(t.program.stderr.trim(), 200),
     exchange: undefined,
@@ -739,14 +756,18 @@ export default suite('09-static-files', {
           },
         ]);
         const allowed = (answer.header('Allow') ?? '').split(',').map((word) => word.trim());
-        answer.expectHeader('Allow', () => ['GET', 'HEAD'].every((name) => allowed.includes(name)) && !allowed.includes(method), [
-          {
-            if: (a) => a.header('Allow') === undefined,
-            diagnosis: 'allow-missing',
-            message: '405 without Allow. A client that is told "not this method" has to be told which ones it may use (RFC 9110, 15.5.6).',
-          },
-          { if: () => true, diagnosis: 'allow-wrong', message: 'Allow does not list the methods that this handler takes: GET, HEAD.' },
-        ]);
+        const given = answer.header('Allow');
+        const shown = { expected: 'Allow: GET, HEAD', actual: given === undefined ? 'no Allow' : `Allow: ${brief(given)}` };
+        answer.expect(given !== undefined, {
+          diagnosis: 'allow-missing',
+          message: '405 without Allow. A client that is told "not this method" has to be told which ones it may use (RFC 9110, 15.5.6).',
+          ...shown,
+        });
+        answer.expect(['GET', 'HEAD'].every((name) => allowed.includes(name)) && !allowed.includes(method), {
+          diagnosis: 'allow-wrong',
+          message: 'Allow does not list the methods that this handler takes: GET, HEAD.',
+          ...shown,
+        });
       }),
     );
     letOn(await t.get('/plain.txt'), 1);
@@ -903,6 +924,11 @@ export default suite('09-static-files', {
         const answer = await t.get(target, { causes: promisedTooEarly });
         if (addsTheSlash(answer)) return;
         letOn(answer, 4, [
+          {
+            if: (a) => a.status === 404 && target.includes('?'),
+            diagnosis: 'query-in-name',
+            message: 'Without its query string the same target is answered with the index.html of the root. The query string is no part of the name, here neither.',
+          },
           {
             if: (a) => a.status === 404 && !target.endsWith('.txt'),
             diagnosis: 'no-index',

@@ -1,5 +1,5 @@
 // Wrong: every file is text/html.
-// Fails: step 5, wrong-header
+// Fails: step 5, wrong-type
 import { createReadStream } from 'node:fs';
 import { realpath, stat } from 'node:fs/promises';
 import type { IncomingMessage, ServerResponse } from 'node:http';

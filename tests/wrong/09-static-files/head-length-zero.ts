@@ -1,5 +1,5 @@
 // Wrong: HEAD has no body, so its Content-Length is said to be 0.
-// Fails: step 5, wrong-header
+// Fails: step 5, head-length-zero
 import { createReadStream } from 'node:fs';
 import { realpath, stat } from 'node:fs/promises';
 import type { IncomingMessage, ServerResponse } from 'node:http';

@@ -1,5 +1,5 @@
 // Wrong: compares the whole target with "/", so /?v=2 has no index.html.
-// Fails: step 4, no-index
+// Fails: step 4, query-in-name
 import { createReadStream } from 'node:fs';
 import { realpath, stat } from 'node:fs/promises';
 import type { IncomingMessage, ServerResponse } from 'node:http';

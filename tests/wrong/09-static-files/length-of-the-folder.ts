@@ -1,5 +1,5 @@
 // Wrong: HEAD tells the size of the folder, not that of its index.html.
-// Fails: step 5, wrong-header
+// Fails: step 5, length-of-the-folder
 import { createReadStream } from 'node:fs';
 import { realpath, stat } from 'node:fs/promises';
 import type { IncomingMessage, ServerResponse } from 'node:http';

@@ -1,5 +1,5 @@
 // Wrong: writes every chunk at once, whether the client takes it or not.
-// Fails: step 6, file-in-memory
+// Fails: step 6, file-in-memory | files-left-open
 // Only: linux
 import { createReadStream } from 'node:fs';
 import { realpath, stat } from 'node:fs/promises';

@@ -1,5 +1,5 @@
 // Wrong: looks for .js anywhere in the name: data.json is a script.
-// Fails: step 5, wrong-header | not-the-last-extension
+// Fails: step 5, wrong-type
 import { createReadStream } from 'node:fs';
 import { realpath, stat } from 'node:fs/promises';
 import type { IncomingMessage, ServerResponse } from 'node:http';

@@ -1,5 +1,5 @@
 // Wrong: the type comes from the requested name, so a folder has none.
-// Fails: step 5, wrong-header
+// Fails: step 5, type-of-the-name
 import { createReadStream } from 'node:fs';
 import { realpath, stat } from 'node:fs/promises';
 import type { IncomingMessage, ServerResponse } from 'node:http';
