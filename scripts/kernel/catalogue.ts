@@ -31,6 +31,8 @@ export interface Specimen {
   diagnoses: string[];
   /** Whether this machine can show it. */
   applies: boolean;
+  /** Whether it stands for its diagnosis: the first of those that must fail with it. */
+  representative: boolean;
 }
 
 const header = { wrong: /^\/\/ Wrong: (.+)$/m, valid: /^\/\/ Right: (.+)$/m };
@@ -40,7 +42,8 @@ export async function specimens(lesson: Lesson, kind: 'wrong' | 'valid'): Promis
   const dir = join(projectRoot, 'tests', kind, lesson.name);
   if (!existsSync(dir)) return [];
   const names = (await readdir(dir)).filter((name) => !name.startsWith('.')).sort();
-  return Promise.all(
+  const seen = new Set<string>();
+  const found = await Promise.all(
     names.map(async (name) => {
       const path = join(dir, name);
       const folder = (await stat(path)).isDirectory();
@@ -60,9 +63,16 @@ export async function specimens(lesson: Lesson, kind: 'wrong' | 'valid'): Promis
         step: Number(fails?.[1] ?? 0),
         diagnoses: (fails?.[2] ?? '').split('|').map((id) => id.trim()).filter(Boolean),
         applies: applies(/^\/\/ Only: (.+)$/m.exec(text)?.[1]),
+        representative: false,
       };
     }),
   );
+  for (const specimen of found) {
+    const [diagnosis = ''] = specimen.diagnoses;
+    specimen.representative = kind === 'wrong' && !seen.has(diagnosis);
+    seen.add(diagnosis);
+  }
+  return found;
 }
 
 async function firstEdited(folder: string, lesson: Lesson): Promise<string> {
@@ -132,6 +142,8 @@ export interface Proof {
   /** What was judged, such as `wrong/no-end` or `stub`. */
   name: string;
   result: Result | null;
+  /** Whether it is a wrong program that stands for its diagnosis. */
+  representative: boolean;
   /** What is wrong with the verdict; undefined when it is right. */
   complaint: string | undefined;
 }
@@ -139,6 +151,8 @@ export interface Proof {
 export interface ProofOptions extends JudgeOptions {
   /** Only programs whose name holds this text. */
   only?: string;
+  /** Of the wrong programs, only those that stand for a diagnosis. */
+  sample?: boolean;
   /** How many are judged at once. */
   jobs?: number;
   onProof?: (proof: Proof) => void;
@@ -146,8 +160,8 @@ export interface ProofOptions extends JudgeOptions {
 
 /** Proves that a lesson's tests are right: the solution and the valid programs pass, the stub and the wrong ones fail for their reasons. */
 export async function prove(lesson: Lesson, options: ProofOptions = {}): Promise<Proof[]> {
-  const { only, jobs = 2, onProof, ...judging } = options;
-  const work: { name: string; run: () => Promise<{ result: Result; complaint: string | undefined }> }[] = [];
+  const { only, sample, jobs = 2, onProof, ...judging } = options;
+  const work: { name: string; representative?: boolean; run: () => Promise<{ result: Result; complaint: string | undefined }> }[] = [];
   const refused = (result: Result): string | undefined => {
     const failing = result.steps.find((step) => step.status !== 'pass');
     return result.status === 'pass' ? undefined : `${failing?.step ?? ''} ${failing?.diagnosis ?? result.diagnosis}: ${failing?.message || result.message}`;
@@ -169,9 +183,10 @@ export async function prove(lesson: Lesson, options: ProofOptions = {}): Promise
   });
   for (const kind of ['valid', 'wrong'] as const) {
     for (const specimen of await specimens(lesson, kind)) {
-      if (!specimen.applies) continue;
+      if (!specimen.applies || (sample && kind === 'wrong' && !specimen.representative)) continue;
       work.push({
         name: `${kind}/${specimen.slug}`,
+        representative: specimen.representative,
         run: async () => {
           const result = await judgeSpecimen(lesson, specimen.path, { ...judging, firstOnly: true });
           return { result, complaint: complaint(specimen, result) };
@@ -184,7 +199,7 @@ export async function prove(lesson: Lesson, options: ProofOptions = {}): Promise
   const worker = async (): Promise<void> => {
     for (let item = queue.shift(); item; item = queue.shift()) {
       const { result, complaint: wrong } = await item.run();
-      const proof = { name: item.name, result, complaint: wrong };
+      const proof = { name: item.name, representative: item.representative ?? false, result, complaint: wrong };
       proofs.push(proof);
       onProof?.(proof);
     }

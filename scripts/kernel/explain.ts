@@ -17,7 +17,7 @@ export interface Explanation {
 }
 
 /** How long the end of a dying process is waited for, in ms. */
-const dyingMs = 500;
+const dyingMs = 800;
 const pingMs = 300;
 
 /** @param exchange one whose outcome is not `answered` */
@@ -26,7 +26,9 @@ export async function explain(exchange: Exchange, program: Program, scene: Scene
   const request = `${exchange.method} ${brief(exchange.target || '/', 60)}`;
   if (outcome !== 'not-http' && outcome !== 'response-endless') {
     const quiet = outcome === 'no-answer' || outcome === 'response-never-ended';
-    await program.when(() => program.exit !== null, quiet ? 0 : dyingMs);
+    // A dying program answers no ping, but may take its time to print what it died of.
+    const alive = quiet || (program.options.trusted && (await program.ping(dyingMs)) !== undefined);
+    if (!alive) await program.when(() => program.exit !== null, dyingMs);
   }
   if (program.broke) return { kind: `too-much-${program.broke}`, failure: { ...boundBroken(program), exchange } };
   if (program.exit && !program.ended) {

@@ -50,6 +50,7 @@ const steadyText = (text: string): string =>
     .replace(/\b\d+(?:\.\d+)? (s|ms|MB|%)(?![\w/])/g, '… $1')
     .replace(/(127\.0\.0\.1|localhost):\d{5}\b/g, '$1:…')
     .replace(/\b(ports?"?:?|PORT said|PORT=)( ?)\d{5}\b/g, '$1$2…')
+    .replace(/("\w*[pP]ort\w*": ?)\d{4,5}\b/g, '$1…')
     .replace(/\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b/g, '…');
 
 /** Of a server that dies, some clients still see the connection opened and reset, others see it refused. */
@@ -58,6 +59,7 @@ function steadyExchange(exchange: ExchangeResult): ExchangeResult {
   return {
     ...exchange,
     request: steadyText(exchange.request),
+    curl: steadyText(exchange.curl),
     response: died ? '(the connection was …)' : steadyText(exchange.response),
     timeline: died ? [] : exchange.timeline,
   };
@@ -71,20 +73,9 @@ interface Golden {
   lines: string[];
 }
 
-/** The diagnosis that a verdict opens with. */
-const diagnosisOf = ({ diagnosis, steps }: Result): string =>
-  diagnosis ?? steps.find(({ status }) => status === 'fail')?.diagnosis ?? 'none';
-
-/** The wrong programs that stand for a diagnosis: of those that have it, the first by name. */
-export function representatives(proofs: Proof[]): Proof[] {
-  const first = new Map<string, Proof>();
-  for (const proof of proofs) {
-    if (!proof.name.startsWith('wrong/') || !proof.result) continue;
-    const diagnosis = diagnosisOf(proof.result);
-    if (!first.has(diagnosis)) first.set(diagnosis, proof);
-  }
-  return [...first.values()];
-}
+/** The wrong programs that stand for a diagnosis. */
+export const representatives = (proofs: Proof[]): Proof[] =>
+  proofs.filter(({ representative, result }) => representative && result);
 
 /** The transcripts as they must be; the first program's also in colour. */
 function transcriptsOf(lesson: Lesson, proofs: Proof[]): Golden[] {
