@@ -1,5 +1,5 @@
 /** `npm run grade DIR`: a folder of submissions, marks that can be trusted. */
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { randomInt } from 'node:crypto';
 import { basename, join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -9,7 +9,7 @@ import { Grader, keptResults } from './grade/grader.ts';
 import { manifestHash, maxPoints, type GradedSubmission, type GradeResults } from './grade/results.ts';
 import { writeReports } from './grade/reports/write.ts';
 import { readRoster, withRoster } from './grade/roster.ts';
-import { allLessons, findLesson } from './kernel/course.ts';
+import { allLessons, findLesson, solutionsDir } from './kernel/course.ts';
 import { brief } from './kernel/exchange.ts';
 import { UsageError } from './kernel/failure.ts';
 import { exitWith } from './show/exit.ts';
@@ -18,12 +18,14 @@ const usage = `npm run grade DIR                grades a folder that holds one f
 
 Flags come after "--", as in "npm run grade DIR -- --lesson 5":
   --lesson N         only this lesson; may be given several times
-  --only NAME        only this submission; may be given several times
+  --only NAME        only this submission; may be given several times. With --resume it is graded anew, and the
+                     others stay in the reports as they were
   --out OUT          where the reports go (DIR-grades, beside DIR)
   --with-reference   a lesson's earlier modules come from the reference, so that one fault isn't paid twice
+  --reference DIR    a reference of your own, shaped like solutions/
   --jobs N           submissions at a time (2)
   --seed N           the same values as in an earlier run
-  --resume           takes what an earlier run into OUT has finished, and goes on
+  --resume           takes what an earlier run into OUT has finished, and goes on; files that changed since are graded anew
   --compare FILE     says what differs from an earlier results.json
   --roster FILE      folder,name,id,email (DIR/roster.csv, if it is there)
   --isolation TIER   "namespaces" or "process"; without it, the best that this machine has
@@ -38,6 +40,7 @@ const options = {
   only: { type: 'string', multiple: true },
   out: { type: 'string' },
   'with-reference': { type: 'boolean' },
+  reference: { type: 'string' },
   jobs: { type: 'string' },
   seed: { type: 'string' },
   resume: { type: 'boolean' },
@@ -113,9 +116,14 @@ await exitWith(async () => {
   const jobs = number(values.jobs, 'jobs', 1, 64) ?? 2;
   const tier = values.isolation;
   if (tier !== undefined && tier !== 'namespaces' && tier !== 'process') throw new UsageError(`--isolation takes "namespaces" or "process", not "${tier}".`);
-  let submissions = findSubmissions(resolve(dir));
-  for (const name of values.only ?? []) if (!submissions.some((submission) => submission.name === name)) throw new UsageError(`There is no submission "${name}" in ${dir}.`);
-  if (values.only) submissions = submissions.filter(({ name }) => values.only?.includes(name));
+  const everybody = findSubmissions(resolve(dir));
+  const { only } = values;
+  for (const name of only ?? []) if (!everybody.some((submission) => submission.name === name)) throw new UsageError(`There is no submission "${name}" in ${dir}.`);
+  const reference = resolve(values.reference ?? solutionsDir);
+  for (const { name, edits } of lessons) {
+    const missing = edits.find((file) => !existsSync(join(reference, name, file)));
+    if (missing) throw new UsageError(`The reference ${reference} has no ${name}/${missing}.`);
+  }
   const roster = readRoster(resolve(dir), values.roster);
   let compared: GradeResults | undefined;
   if (values.compare) {
@@ -146,6 +154,8 @@ await exitWith(async () => {
   mkdirSync(keep, { recursive: true });
   writeFileSync(runFile, JSON.stringify({ seed, manifestHash: hash, withReference: Boolean(values['with-reference']), lessons: names } satisfies RunFile));
   const done = values.resume ? keptResults(keep) : new Map<string, GradedSubmission>();
+  for (const name of only ?? []) done.delete(name);
+  const submissions = everybody.filter(({ name }) => !only || only.includes(name) || done.has(name));
 
   const began = Date.now();
   console.error(`Isolation: ${isolation.tier}. ${isolation.keeps.join('; ')}.`);
@@ -156,6 +166,7 @@ await exitWith(async () => {
     jobs,
     isolation,
     withReference: values['with-reference'] ?? false,
+    reference,
     keep,
     onDone: (submission, left) => {
       const mark = submission.outcome === 'graded' ? `${submission.points} of ${submission.maxPoints} points` : `${submission.outcome}: ${submission.reason ?? ''}`;

@@ -2,7 +2,7 @@
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { findLesson, lessonsDir, solutionsDir, type Lesson } from '../kernel/course.ts';
+import { findLesson, lessonsDir, type Lesson } from '../kernel/course.ts';
 import { stubOf } from '../kernel/stub.ts';
 import { takeFiles, putFiles, type Submission, type TakenFile } from './intake.ts';
 import type { Isolation } from './isolation.ts';
@@ -16,6 +16,8 @@ export interface GradeOptions {
   isolation: Isolation;
   /** Earlier modules come from the reference, so that one fault isn't paid twice. */
   withReference: boolean;
+  /** The folder that the reference comes from, shaped like `solutions/`. */
+  reference: string;
   /** Each submission's result is kept here as it comes. */
   keep: string;
   onDone?: (submission: GradedSubmission, left: number) => void;
@@ -37,9 +39,6 @@ function stage(base: string, files: TakenFile[]): string {
   return dir;
 }
 
-const reference = (lesson: Lesson): TakenFile[] =>
-  lesson.edits.map((file) => ({ lesson: lesson.name, file, sha256: '', bytes: readFileSync(join(solutionsDir, lesson.name, file)) }));
-
 const needed = (lesson: Lesson): Lesson[] => lesson.needs.map(findLesson).flatMap((earlier) => [...needed(earlier), earlier]);
 
 export class Grader {
@@ -54,6 +53,10 @@ export class Grader {
     this.#options = options;
     this.#base = mkdtempSync(join(tmpdir(), 'workbook-grade-'));
     this.#workers = Array.from({ length: options.jobs }, () => new Worker(options.isolation.tier));
+  }
+
+  #reference(lesson: Lesson): TakenFile[] {
+    return lesson.edits.map((file) => ({ lesson: lesson.name, file, sha256: '', bytes: readFileSync(join(this.#options.reference, lesson.name, file)) }));
   }
 
   async #judge(worker: Worker, dir: string, lesson: Lesson): Promise<{ lesson?: GradedLesson; error?: string }> {
@@ -94,7 +97,7 @@ export class Grader {
     if (own.length === 0) return { lesson: missing(lesson, this.#options.seed, `No file of this lesson was handed in: ${lesson.edits.join(', ')}.`) };
     const absent = lesson.edits.filter((file) => !own.some((taken) => taken.file === file));
     if (absent.length > 0) return { lesson: missing(lesson, this.#options.seed, `A file of this lesson is missing: ${absent.join(', ')}.`) };
-    if (this.#options.withReference) putFiles(needed(lesson).flatMap(reference), join(dir, 'lessons'));
+    if (this.#options.withReference) putFiles(needed(lesson).flatMap((earlier) => this.#reference(earlier)), join(dir, 'lessons'));
     else {
       for (const earlier of needed(lesson)) {
         if (!files.some((file) => file.lesson === earlier.name)) return { lesson: missing(lesson, this.#options.seed, `This lesson stands on "${earlier.title}", of which no file was handed in.`) };
@@ -151,7 +154,7 @@ export class Grader {
     if (!worker) return 'there is no worker';
     const { lessons } = this.#options;
     const all = [...new Set(lessons.flatMap((lesson) => [...needed(lesson), lesson]))];
-    const right = await this.#files(worker, 'reference', all.flatMap(reference), null);
+    const right = await this.#files(worker, 'reference', all.flatMap((lesson) => this.#reference(lesson)), null);
     if (right.outcome !== 'graded') return `the reference could not be graded: ${right.reason}`;
     const short = right.lessons.find((lesson) => lesson.points < lesson.maxPoints);
     if (short) {
@@ -165,13 +168,19 @@ export class Grader {
     return over ? `the untouched stub gets ${over.points} points in ${over.lesson}` : null;
   }
 
-  /** Grades them all. Those that `done` holds are taken as they are. */
+  /** Grades them all. Those that `done` holds are taken as they are, unless their files have changed. */
   async run(submissions: Submission[], done: Map<string, GradedSubmission>): Promise<GradedSubmission[]> {
-    const queue = submissions.filter(({ name }) => !done.has(name));
-    const results = new Map(done);
+    const needs = [...new Set(this.#options.lessons.flatMap((lesson) => [...needed(lesson), lesson]))];
+    const results = new Map<string, GradedSubmission>();
+    const queue = submissions.filter((submission) => {
+      const kept = done.get(submission.name);
+      const { files, tampered } = takeFiles(submission, needs);
+      const same = kept && (tampered ? kept.reason === tampered : sameFiles(kept, files));
+      if (same) results.set(submission.name, kept);
+      return !same;
+    });
     const work = async (worker: Worker): Promise<void> => {
       for (let submission = queue.shift(); submission; submission = queue.shift()) {
-        const needs = [...new Set(this.#options.lessons.flatMap((lesson) => [...needed(lesson), lesson]))];
         const { files, tampered } = takeFiles(submission, needs);
         const result = await this.#files(worker, submission.name, files, tampered);
         results.set(submission.name, result);
@@ -188,6 +197,9 @@ export class Grader {
     rmSync(this.#base, { recursive: true, force: true, maxRetries: 5 });
   }
 }
+
+const sameFiles = (kept: GradedSubmission, files: TakenFile[]): boolean =>
+  Object.keys(kept.files).length === files.length && files.every(({ lesson, file, sha256 }) => kept.files[`${lesson}/${file}`] === sha256);
 
 const keptName = (name: string): string => `${Buffer.from(name).toString('base64url').slice(0, 200)}.json`;
 

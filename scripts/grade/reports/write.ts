@@ -1,5 +1,5 @@
 /** Writes every report below one folder; `results.json` is what the others are drawn from. */
-import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
+import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { GradeResults } from '../results.ts';
 import { canvasCsv, gradesCsv, moodleCsv } from './csv.ts';
@@ -37,6 +37,8 @@ export function reports(results: GradeResults): Map<string, string> {
 }
 
 export function writeReports(results: GradeResults, out: string): void {
+  // What an earlier run wrote of people who are not in this one would be taken for theirs.
+  for (const folder of ['gradescope', 'prairielearn', 'exercism', 'classroom']) rmSync(join(out, folder), { recursive: true, force: true });
   for (const [name, text] of reports(results)) {
     const path = join(out, name);
     mkdirSync(dirname(path), { recursive: true });
