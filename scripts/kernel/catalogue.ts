@@ -33,7 +33,12 @@ export interface Specimen {
   applies: boolean;
   /** Whether it stands for its diagnosis: the first of those that must fail with it. */
   representative: boolean;
+  /** Whether it is one of the few of its step that a quick look takes. */
+  sampled: boolean;
 }
+
+/** A quick look takes so many wrong programs of each step. */
+const samplesPerStep = 3;
 
 const header = { wrong: /^\/\/ Wrong: (.+)$/m, valid: /^\/\/ Right: (.+)$/m };
 
@@ -43,6 +48,7 @@ export async function specimens(lesson: Lesson, kind: 'wrong' | 'valid'): Promis
   if (!existsSync(dir)) return [];
   const names = (await readdir(dir)).filter((name) => !name.startsWith('.')).sort();
   const seen = new Set<string>();
+  const taken = new Map<number, number>();
   const found = await Promise.all(
     names.map(async (name) => {
       const path = join(dir, name);
@@ -64,6 +70,7 @@ export async function specimens(lesson: Lesson, kind: 'wrong' | 'valid'): Promis
         diagnoses: (fails?.[2] ?? '').split('|').map((id) => id.trim()).filter(Boolean),
         applies: applies(/^\/\/ Only: (.+)$/m.exec(text)?.[1]),
         representative: false,
+        sampled: false,
       };
     }),
   );
@@ -71,6 +78,8 @@ export async function specimens(lesson: Lesson, kind: 'wrong' | 'valid'): Promis
     const [diagnosis = ''] = specimen.diagnoses;
     specimen.representative = kind === 'wrong' && !seen.has(diagnosis);
     seen.add(diagnosis);
+    specimen.sampled = specimen.representative && (taken.get(specimen.step) ?? 0) < samplesPerStep;
+    if (specimen.sampled) taken.set(specimen.step, (taken.get(specimen.step) ?? 0) + 1);
   }
   return found;
 }
@@ -151,7 +160,7 @@ export interface Proof {
 export interface ProofOptions extends JudgeOptions {
   /** Only programs whose name holds this text. */
   only?: string;
-  /** Of the wrong programs, only those that stand for a diagnosis. */
+  /** Of the wrong programs, only a few of each step. */
   sample?: boolean;
   /** How many are judged at once. */
   jobs?: number;
@@ -183,7 +192,7 @@ export async function prove(lesson: Lesson, options: ProofOptions = {}): Promise
   });
   for (const kind of ['valid', 'wrong'] as const) {
     for (const specimen of await specimens(lesson, kind)) {
-      if (!specimen.applies || (sample && kind === 'wrong' && !specimen.representative)) continue;
+      if (!specimen.applies || (sample && kind === 'wrong' && !specimen.sampled)) continue;
       work.push({
         name: `${kind}/${specimen.slug}`,
         representative: specimen.representative,
