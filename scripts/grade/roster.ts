@@ -7,10 +7,14 @@ import type { GradedSubmission } from './results.ts';
 
 export type Roster = Map<string, { student?: string; id?: string; email?: string }>;
 
-/** @throws UsageError when the file is there and has no column `folder` */
-export function readRoster(dir: string, file = join(dir, 'roster.csv')): Roster {
+/** @throws UsageError when a file that was named is not there, or the file has no column `folder` */
+export function readRoster(dir: string, given?: string): Roster {
+  const file = given ?? join(dir, 'roster.csv');
   const roster: Roster = new Map();
-  if (!existsSync(file)) return roster;
+  if (!existsSync(file)) {
+    if (given !== undefined) throw new UsageError(`There is no roster "${given}".`);
+    return roster;
+  }
   const { data, meta } = Papa.parse<Record<string, string>>(readFileSync(file, 'utf8').replace(/^\ufeff/, ''), { header: true, skipEmptyLines: true, transformHeader: (header) => header.trim().toLowerCase() });
   if (!meta.fields?.includes('folder')) throw new UsageError(`${file} has no column "folder". Its first line should be: folder,name,id,email`);
   for (const { folder, name, id, email } of data) {

@@ -12,7 +12,7 @@ while read -r verb group; do
     del) case $list in *" $group "*) list="\${list%%" $group "*} \${list#*" $group "}" ;; esac ;;
   esac
 done
-for group in $list; do kill -9 -- "-$group" 2>/dev/null; done
+for group in $list; do kill -s KILL -- "-$group" 2>/dev/null; done
 `;
 
 let reaper: ChildProcess | undefined;

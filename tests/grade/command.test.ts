@@ -7,7 +7,7 @@ import Papa from 'papaparse';
 import { findLesson, lessonsDir, solutionsDir } from '../../scripts/kernel/course.ts';
 import { stubOf } from '../../scripts/kernel/stub.ts';
 import { solutionText, submit } from './people.ts';
-import { grade, resultsOf, scratch, withoutTimes, type Graded } from './run.ts';
+import { grade, processesWith, resultsOf, scratch, withoutTimes, type Graded } from './run.ts';
 
 const anatomy = findLesson('03-request-anatomy');
 const trusted = ['--lesson', '3', '--isolation', 'process', '--trust', '--seed', '5'];
@@ -18,7 +18,7 @@ test('bad use ends with status 2 and one sentence', async () => {
   const roster = `${dir}-roster.csv`;
   writeFileSync(roster, 'student,mark\nx,1\n');
   const cases: [RegExp, string[], string?][] = [
-    [/no folder/, [], join(dir, 'nowhere')],
+    [/no folder/, [], join(dir, '../nowhere')],
     [/one folder/, [dir]],
     [/--jobs takes/, ['--jobs', '0']],
     [/--seed takes/, ['--seed', '1.5']],
@@ -90,6 +90,7 @@ describe('a class with a roster', async () => {
     assert.deepEqual([row?.['points'], row?.[anatomy.name], row?.['outcome']], ['', '', 'grader-error']);
     const canvas = Papa.parse<string[]>(readFileSync(join(first.out, 'canvas.csv'), 'utf8'), { skipEmptyLines: true }).data.find(([name]) => name === 'killer');
     assert.equal(canvas?.at(-1), '');
+    assert.deepEqual(processesWith(`${dir}-tmp`), [], 'a program outlived its worker');
   });
 
   test('one is graded anew, and the others stay as they were', async () => {
