@@ -202,6 +202,6 @@ await exitWith(async () => {
     const lines = differences(compared, results);
     console.log(lines.length > 0 ? lines.map((line) => brief(line, 200)).join('\n') : 'No mark differs from the earlier grading.');
   }
-  console.log(`${graded.length} submissions graded in ${((Date.now() - began) / 1000).toFixed(1)} s. Reports: ${out}`);
+  console.log(`${graded.length} ${graded.length === 1 ? 'submission' : 'submissions'} graded in ${((Date.now() - began) / 1000).toFixed(1)} s. Reports: ${out}`);
   return graded.some(({ outcome }) => outcome === 'grader-error') ? 2 : 0;
 });
