@@ -1,6 +1,13 @@
 /** `npm run bench`: what a verdict costs on this machine, beside the start of Node, in one run. Writes the README's table. */
 import { execFileSync, spawnSync } from 'node:child_process';
-import { copyFileSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  writeFileSync,
+} from 'node:fs';
 import { cpus, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -19,12 +26,17 @@ npm run bench -- 3 router         only these lessons; prints, writes nothing
   --no-tests   leaves out the time of the whole "npm test"`;
 
 const { values, positionals } = parseArgs({
-  options: { saves: { type: 'string', default: '15' }, 'no-tests': { type: 'boolean' }, help: { type: 'boolean' } },
+  options: {
+    saves: { type: 'string', default: '15' },
+    'no-tests': { type: 'boolean' },
+    help: { type: 'boolean' },
+  },
   allowPositionals: true,
 });
 
 const sorted = (times: number[]): number[] => [...times].sort((a, b) => a - b);
-const quantile = (times: number[], q: number): number => sorted(times)[Math.min(Math.floor(times.length * q), times.length - 1)] ?? NaN;
+const quantile = (times: number[], q: number): number =>
+  sorted(times)[Math.min(Math.floor(times.length * q), times.length - 1)] ?? NaN;
 const median = (times: number[]): number => quantile(times, 0.5);
 
 function timed(run: () => void): number {
@@ -48,14 +60,21 @@ function treeUse(root: number): { cpuMs: number; memory: number } {
     }
   }
   const tree = [root];
-  for (const pid of tree) for (const [child, parent] of parents) if (parent === pid && !tree.includes(child)) tree.push(child);
+  for (const pid of tree)
+    for (const [child, parent] of parents)
+      if (parent === pid && !tree.includes(child)) tree.push(child);
   let cpuMs = 0;
   let memory = 0;
   for (const pid of tree) {
     try {
-      const stat = readFileSync(`/proc/${pid}/stat`, 'latin1').replace(/^.*\) /, '').split(' ');
+      const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
+        .replace(/^.*\) /, '')
+        .split(' ');
       cpuMs += (Number(stat[11]) + Number(stat[12])) * 10;
-      memory += Number(/^Pss:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, 'latin1'))?.[1] ?? 0) * 1024;
+      memory +=
+        Number(
+          /^Pss:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, 'latin1'))?.[1] ?? 0,
+        ) * 1024;
     } catch {
       // Gone meanwhile.
     }
@@ -87,10 +106,18 @@ interface Warm {
 async function warm(project: string, lesson: Lesson, saves: number, idle: boolean): Promise<Warm> {
   // What this lesson stands on must be there.
   for (const { name, edits } of lesson.needs.map(findLesson)) {
-    for (const file of edits) copyFileSync(join(project, 'solutions', name, file), join(project, 'lessons', name, file));
+    for (const file of edits)
+      copyFileSync(join(project, 'solutions', name, file), join(project, 'lessons', name, file));
   }
-  for (const file of lesson.edits) copyFileSync(join(project, 'solutions', lesson.name, file), join(project, 'lessons', lesson.name, file));
-  const terminal = new Terminal([process.execPath, join(project, 'scripts/run.mjs'), 'lesson', lesson.name], { cwd: project });
+  for (const file of lesson.edits)
+    copyFileSync(
+      join(project, 'solutions', lesson.name, file),
+      join(project, 'lessons', lesson.name, file),
+    );
+  const terminal = new Terminal(
+    [process.execPath, join(project, 'scripts/run.mjs'), 'lesson', lesson.name],
+    { cwd: project },
+  );
   const result: Warm = { times: [], bare: [], idleMemory: 0, idleCpuMs: 0 };
   try {
     const verdict = (text: string): boolean => plain(text).includes('Lesson done.');
@@ -126,7 +153,11 @@ async function warm(project: string, lesson: Lesson, saves: number, idle: boolea
 
 const cold = (project: string, lesson: Lesson): number =>
   timed(() => {
-    const run = spawnSync('npm', ['run', 'lesson', lesson.name, '--', '--once', '--target', 'solutions'], { cwd: project, encoding: 'utf8' });
+    const run = spawnSync(
+      'npm',
+      ['run', 'lesson', lesson.name, '--', '--once', '--target', 'solutions'],
+      { cwd: project, encoding: 'utf8' },
+    );
     if (run.status !== 0) throw new Error(`${lesson.name}: ${run.stdout}${run.stderr}`);
   });
 
@@ -135,9 +166,13 @@ await exitWith(async () => {
     console.log(usage);
     return 0;
   }
-  if (process.platform !== 'linux') throw new UsageError('npm run bench reads memory and processor time as Linux tells them; it runs there only.');
+  if (process.platform !== 'linux')
+    throw new UsageError(
+      'npm run bench reads memory and processor time as Linux tells them; it runs there only.',
+    );
   const saves = Number(values.saves);
-  if (!Number.isInteger(saves) || saves < 1 || saves > 1000) throw new UsageError(`--saves takes a whole number from 1 to 1000, not "${values.saves}".`);
+  if (!Number.isInteger(saves) || saves < 1 || saves > 1000)
+    throw new UsageError(`--saves takes a whole number from 1 to 1000, not "${values.saves}".`);
   const lessons = positionals.length > 0 ? positionals.map(findLesson) : allLessons();
   const scratch = scratchProject();
   const rows: { lesson: Lesson; warm: Warm; cold: number }[] = [];
@@ -147,9 +182,15 @@ await exitWith(async () => {
     for (const lesson of lessons) {
       const measured = await warm(scratch.dir, lesson, saves, idle === undefined);
       idle ??= measured;
-      rows.push({ lesson, warm: measured, cold: median([1, 2, 3].map(() => cold(scratch.dir, lesson))) });
+      rows.push({
+        lesson,
+        warm: measured,
+        cold: median([1, 2, 3].map(() => cold(scratch.dir, lesson))),
+      });
       const last = rows.at(-1);
-      console.error(`${lesson.name}: warm ${median(measured.times).toFixed(0)} ms (p95 ${quantile(measured.times, 0.95).toFixed(0)}), cold ${last?.cold.toFixed(0)} ms, node -e 0 ${median(measured.bare).toFixed(0)} ms`);
+      console.error(
+        `${lesson.name}: warm ${median(measured.times).toFixed(0)} ms (p95 ${quantile(measured.times, 0.95).toFixed(0)}), cold ${last?.cold.toFixed(0)} ms, node -e 0 ${median(measured.bare).toFixed(0)} ms`,
+      );
     }
   } finally {
     scratch.remove();
@@ -167,17 +208,36 @@ await exitWith(async () => {
     '| lesson | save → verdict | × | p95 | × | cold, npm included | × |',
     '|---|---:|---:|---:|---:|---:|---:|',
     ...quick.map(line),
-    ...(quick.length > 1 ? [`| **median** | **${median(quickTimes).toFixed(0)} ms** | **${ratio(median(quickTimes))}** | | | | |`] : []),
+    ...(quick.length > 1
+      ? [
+          `| **median** | **${median(quickTimes).toFixed(0)} ms** | **${ratio(median(quickTimes))}** | | | | |`,
+        ]
+      : []),
   ];
   if (waiting.length > 0) {
-    table.push('', 'Lessons whose tests wait for something real:', '', '| lesson | save → verdict | × | p95 | × | cold, npm included | × |', '|---|---:|---:|---:|---:|---:|---:|', ...waiting.map(line), '');
+    table.push(
+      '',
+      'Lessons whose tests wait for something real:',
+      '',
+      '| lesson | save → verdict | × | p95 | × | cold, npm included | × |',
+      '|---|---:|---:|---:|---:|---:|---:|',
+      ...waiting.map(line),
+      '',
+    );
     table.push(...waiting.map(({ lesson }) => `- ${lesson.title}: ${lesson.waits}.`));
   }
-  if (idle) table.push('', `The idle loop takes ${(idle.idleMemory / 2 ** 20).toFixed(0)} MB (PSS, over all its processes) and used ${idle.idleCpuMs} ms of processor time in 5 s.`);
+  if (idle)
+    table.push(
+      '',
+      `The idle loop takes ${(idle.idleMemory / 2 ** 20).toFixed(0)} MB (PSS, over all its processes) and used ${idle.idleCpuMs} ms of processor time in 5 s.`,
+    );
   if (!values['no-tests'] && positionals.length === 0) {
     const all = timed(() => {
       const run = spawnSync('npm', ['test'], { encoding: 'utf8', maxBuffer: 2 ** 28 });
-      if (run.status !== 0) throw new UsageError(`npm test fails, so its time says nothing:\n${run.stdout.slice(-2000)}`);
+      if (run.status !== 0)
+        throw new UsageError(
+          `npm test fails, so its time says nothing:\n${run.stdout.slice(-2000)}`,
+        );
     });
     table.push('', `The whole of \`npm test\` takes ${(all / 1000).toFixed(0)} s.`);
   }

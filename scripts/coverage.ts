@@ -10,10 +10,24 @@ import { exitWith } from './show/exit.ts';
 await exitWith(() => {
   const c8 = join(dirname(createRequire(import.meta.url).resolve('c8/package.json')), 'bin/c8.js');
   const suites = allLessons().map(({ name }) => `tests/${name}.test.ts`);
-  const kernel = readdirSync(join(projectRoot, 'tests/kernel')).map((file) => `tests/kernel/${file}`);
+  const kernel = readdirSync(join(projectRoot, 'tests/kernel')).map(
+    (file) => `tests/kernel/${file}`,
+  );
   const run = spawnSync(
     process.execPath,
-    [c8, '--include=solutions/**/*.ts', '--include=scripts/kernel/**/*.ts', '--reporter=text', '--reporter=lcov', process.execPath, '--disable-warning=ExperimentalWarning', ...loaderWords, '--test', ...suites, ...kernel],
+    [
+      c8,
+      '--include=solutions/**/*.ts',
+      '--include=scripts/kernel/**/*.ts',
+      '--reporter=text',
+      '--reporter=lcov',
+      process.execPath,
+      '--disable-warning=ExperimentalWarning',
+      ...loaderWords,
+      '--test',
+      ...suites,
+      ...kernel,
+    ],
     { cwd: projectRoot, stdio: 'inherit' },
   );
   return run.status ?? 2;

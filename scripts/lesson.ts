@@ -32,12 +32,16 @@ const options = {
   help: { type: 'boolean', short: 'h' },
 } as const;
 
-function parse(): ReturnType<typeof parseArgs<{ options: typeof options; allowPositionals: true }>> {
+function parse(): ReturnType<
+  typeof parseArgs<{ options: typeof options; allowPositionals: true }>
+> {
   try {
     return parseArgs({ options, allowPositionals: true });
   } catch (error) {
     const why = error instanceof Error ? (error.message.split('. ')[0] ?? '') : String(error);
-    throw new UsageError(`${why.replace(/\.$/, '')}. "npm run lesson -- --help" shows what there is.`);
+    throw new UsageError(
+      `${why.replace(/\.$/, '')}. "npm run lesson -- --help" shows what there is.`,
+    );
   }
 }
 
@@ -58,7 +62,10 @@ await exitWith(async () => {
   const commands = ['list', 'hint', 'solution', 'reset', 'serve'];
   const known = commands.includes(first);
   const extra = known ? third : second;
-  if (extra !== undefined) throw new UsageError(`"${extra}" is one word too many. "npm run lesson -- --help" shows what there is.`);
+  if (extra !== undefined)
+    throw new UsageError(
+      `"${extra}" is one word too many. "npm run lesson -- --help" shows what there is.`,
+    );
   const flags = { ...values, seed: seedOf(values.seed) };
   switch (first) {
     case 'list':

@@ -18,7 +18,10 @@ npm run mutate -- 3 router     only these lessons; writes nothing
 A mutant that no test notices must be explained in tests/mutants.json: why it changes nothing that the lesson promises.
 Exit status: 0 every survivor is explained; 1 some are not.`;
 
-const { values, positionals } = parseArgs({ options: { jobs: { type: 'string' }, help: { type: 'boolean' } }, allowPositionals: true });
+const { values, positionals } = parseArgs({
+  options: { jobs: { type: 'string' }, help: { type: 'boolean' } },
+  allowPositionals: true,
+});
 
 /** Explained survivors: by lesson, then by the mutant's name. */
 type Explained = Record<string, Record<string, string>>;
@@ -31,10 +34,19 @@ interface Figure {
   survivors: { file: string; mutant: Mutant }[];
 }
 
-async function mutateLesson(lesson: Lesson, known: Record<string, string>, jobs: number): Promise<Figure> {
+async function mutateLesson(
+  lesson: Lesson,
+  known: Record<string, string>,
+  jobs: number,
+): Promise<Figure> {
   const figure: Figure = { lesson, killed: 0, explained: 0, survivors: [] };
   const suite = await loadSuite(lesson);
-  const queue = lesson.edits.flatMap((file) => mutantsOf(cleanSolution(solutionSource(lesson, file), file)).map((mutant) => ({ file, mutant })));
+  const queue = lesson.edits.flatMap((file) =>
+    mutantsOf(cleanSolution(solutionSource(lesson, file), file)).map((mutant) => ({
+      file,
+      mutant,
+    })),
+  );
   const work = async (): Promise<void> => {
     const { dir, remove } = await layOut(lesson);
     try {
@@ -43,13 +55,20 @@ async function mutateLesson(lesson: Lesson, known: Record<string, string>, jobs:
         const path = join(dir, lesson.name, file);
         const original = readFileSync(path);
         writeFileSync(path, mutant.text);
-        const result = await judge(suite, { target: dir, firstOnly: true, seed: 7, proven: () => true });
+        const result = await judge(suite, {
+          target: dir,
+          firstOnly: true,
+          seed: 7,
+          proven: () => true,
+        });
         writeFileSync(path, original);
         if (result.status !== 'pass') figure.killed++;
         else if (Object.hasOwn(known, mutant.name)) figure.explained++;
         else {
           figure.survivors.push({ file, mutant });
-          console.log(`${lesson.name}/${file}:${mutant.line}: survives: ${brief(mutant.name, 200)}`);
+          console.log(
+            `${lesson.name}/${file}:${mutant.line}: survives: ${brief(mutant.name, 200)}`,
+          );
         }
       }
     } finally {
@@ -60,33 +79,51 @@ async function mutateLesson(lesson: Lesson, known: Record<string, string>, jobs:
   return figure;
 }
 
-const share = ({ killed, survivors }: Figure): string => ((100 * killed) / Math.max(killed + survivors.length, 1)).toFixed(1);
+const share = ({ killed, survivors }: Figure): string =>
+  ((100 * killed) / Math.max(killed + survivors.length, 1)).toFixed(1);
 
 await exitWith(async () => {
   if (values.help) {
     console.log(usage);
     return 0;
   }
-  const explained = (existsSync(explainedFile) ? JSON.parse(readFileSync(explainedFile, 'utf8')) : {}) as Explained;
+  const explained = (
+    existsSync(explainedFile) ? JSON.parse(readFileSync(explainedFile, 'utf8')) : {}
+  ) as Explained;
   const lessons = positionals.length > 0 ? positionals.map(findLesson) : allLessons();
   const figures: Figure[] = [];
   for (const lesson of lessons) {
-    const figure = await mutateLesson(lesson, explained[lesson.name] ?? {}, Number(values.jobs) || availableParallelism());
+    const figure = await mutateLesson(
+      lesson,
+      explained[lesson.name] ?? {},
+      Number(values.jobs) || availableParallelism(),
+    );
     figures.push(figure);
-    console.log(`${lesson.name}: ${figure.killed} killed, ${figure.explained} change nothing, ${figure.survivors.length} survive: ${share(figure)} %`);
+    console.log(
+      `${lesson.name}: ${figure.killed} killed, ${figure.explained} change nothing, ${figure.survivors.length} survive: ${share(figure)} %`,
+    );
   }
   const table = [
-    'Written by `npm run mutate`. A mutant is one small change to the solution; it is killed when the lesson\'s tests notice it. Those that change nothing which the lesson promises are explained in `tests/mutants.json`.',
+    "Written by `npm run mutate`. A mutant is one small change to the solution; it is killed when the lesson's tests notice it. Those that change nothing which the lesson promises are explained in `tests/mutants.json`.",
     '',
     '| lesson | killed | change nothing | survive | killed of those that matter |',
     '|---|---:|---:|---:|---:|',
-    ...figures.map((figure) => `| ${figure.lesson.title} | ${figure.killed} | ${figure.explained} | ${figure.survivors.length} | ${share(figure)} % |`),
+    ...figures.map(
+      (figure) =>
+        `| ${figure.lesson.title} | ${figure.killed} | ${figure.explained} | ${figure.survivors.length} | ${share(figure)} % |`,
+    ),
   ];
   console.log(table.slice(2).join('\n'));
   if (positionals.length === 0) {
     const readme = join(projectRoot, 'solutions/README.md');
     const text = readFileSync(readme, 'utf8');
-    writeFileSync(readme, text.replace(/<!-- mutation -->[\s\S]*<!-- \/mutation -->/, `<!-- mutation -->\n\n${table.join('\n')}\n\n<!-- /mutation -->`));
+    writeFileSync(
+      readme,
+      text.replace(
+        /<!-- mutation -->[\s\S]*<!-- \/mutation -->/,
+        `<!-- mutation -->\n\n${table.join('\n')}\n\n<!-- /mutation -->`,
+      ),
+    );
   }
   return figures.some(({ survivors }) => survivors.length > 0) ? 1 : 0;
 });

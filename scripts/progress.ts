@@ -38,11 +38,18 @@ const empty = (): Progress => ({ schema: 'workbook/progress/v1', lessons: {} });
 export function readProgress(): Progress {
   try {
     const found = JSON.parse(readFileSync(file, 'utf8')) as Partial<Progress>;
-    if (found.schema !== 'workbook/progress/v1' || typeof found.lessons !== 'object' || found.lessons === null) return empty();
+    if (
+      found.schema !== 'workbook/progress/v1' ||
+      typeof found.lessons !== 'object' ||
+      found.lessons === null
+    )
+      return empty();
     const lessons: Progress['lessons'] = {};
     for (const [name, entry] of Object.entries(found.lessons)) {
       lessons[name] = {
-        done: Array.isArray(entry?.done) ? entry.done.filter((title) => typeof title === 'string') : [],
+        done: Array.isArray(entry?.done)
+          ? entry.done.filter((title) => typeof title === 'string')
+          : [],
         hints: typeof entry?.hints === 'object' && entry.hints !== null ? entry.hints : {},
         ...(typeof entry?.passedAs === 'string' && { passedAs: entry.passedAs }),
         ...(typeof entry?.seen === 'string' && { seen: entry.seen }),
@@ -95,7 +102,8 @@ export function recordResult(lesson: Lesson, result: Result): Progress {
 }
 
 /** Whether a lesson's files are those that passed every step. */
-export const isProven = (progress: Progress, lesson: Lesson): boolean => progress.lessons[lesson.name]?.passedAs === workOf(lesson);
+export const isProven = (progress: Progress, lesson: Lesson): boolean =>
+  progress.lessons[lesson.name]?.passedAs === workOf(lesson);
 
 /** The lesson's text and manifest in a few letters: differs when a course update has changed them. */
 export const fingerprint = (lesson: Lesson): string => hashed(lesson, ['lesson.json', 'README.md']);

@@ -12,7 +12,10 @@ import { exitWith } from './show/exit.ts';
 const usage = `npm test                 every test
 npm test -- kernel 05    only the files whose path holds one of these words`;
 
-const { values, positionals } = parseArgs({ options: { help: { type: 'boolean' } }, allowPositionals: true });
+const { values, positionals } = parseArgs({
+  options: { help: { type: 'boolean' } },
+  allowPositionals: true,
+});
 
 /** Test files below `tests/`; the programs of the catalogues are none. */
 function testFiles(): string[] {
@@ -31,10 +34,13 @@ await exitWith(async () => {
     return 0;
   }
   const files = testFiles();
-  if (files.length === 0) throw new UsageError(`No test file holds ${positionals.join(' or ')} in its path.`);
+  if (files.length === 0)
+    throw new UsageError(`No test file holds ${positionals.join(' or ')} in its path.`);
   const words = ['--disable-warning=ExperimentalWarning', ...loaderWords];
   const concurrency = `--test-concurrency=${Math.max(2, availableParallelism())}`;
-  const child = spawn(process.execPath, [...words, '--test', concurrency, ...files], { stdio: 'inherit' });
+  const child = spawn(process.execPath, [...words, '--test', concurrency, ...files], {
+    stdio: 'inherit',
+  });
   return new Promise<number>((resolve) => {
     child.on('error', () => resolve(2));
     child.on('exit', (code) => resolve(code ?? 2));

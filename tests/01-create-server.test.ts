@@ -14,10 +14,12 @@ function expectGreeting(answer: Answer): void {
     {
       if: (a) => a.text === '',
       diagnosis: 'empty-body',
-      message: 'The response has no body: res.end() was called without the text, or before the text was written.',
+      message:
+        'The response has no body: res.end() was called without the text, or before the text was written.',
     },
     {
-      if: (a) => a.text.trim().toLowerCase() === greeting.toLowerCase() || a.text.includes(greeting),
+      if: (a) =>
+        a.text.trim().toLowerCase() === greeting.toLowerCase() || a.text.includes(greeting),
       diagnosis: 'text-differs',
       message: `The text is close but not the same: it must be exactly "${greeting}".`,
     },
@@ -31,7 +33,8 @@ function expectGreeting(answer: Answer): void {
     {
       if: (a) => /^text\/plain$/i.test(a.header('Content-Type') ?? ''),
       diagnosis: 'no-charset',
-      message: 'The Content-Type says text/plain without a charset, so the client has to guess how the bytes become letters.',
+      message:
+        'The Content-Type says text/plain without a charset, so the client has to guess how the bytes become letters.',
     },
   ]);
 }
@@ -101,7 +104,9 @@ export default suite('01-create-server', {
   },
 
   async 'Refuse a port that is none'(t) {
-    const all = await Promise.allSettled(['abc', '70000', '-1', '80.5'].map((value) => refuses(t, value)));
+    const all = await Promise.allSettled(
+      ['abc', '70000', '-1', '80.5'].map((value) => refuses(t, value)),
+    );
     const refusal = all.find((one) => one.status === 'rejected');
     if (refusal) throw refusal.reason;
   },
@@ -112,11 +117,16 @@ export default suite('01-create-server', {
     expectGreeting(await t.get(first));
     expectGreeting(await t.send({ method: 'PUT', target: second, body: 'x' }));
     for (const line of [`GET ${first}`, `PUT ${second}`]) {
-      const whole = (): boolean => program.stdout.split(/\r?\n/).some((printed) => printed.trim() === line);
+      const whole = (): boolean =>
+        program.stdout.split(/\r?\n/).some((printed) => printed.trim() === line);
       if (await program.when(whole, 500)) continue;
       const partly = program.stdout.includes(/[^ ]*? (\/\w+)/.exec(line)?.[1] ?? line);
       t.fail({
-        diagnosis: program.stderr.includes(line) ? 'logged-on-stderr' : partly ? 'log-line-differs' : 'no-log-line',
+        diagnosis: program.stderr.includes(line)
+          ? 'logged-on-stderr'
+          : partly
+            ? 'log-line-differs'
+            : 'no-log-line',
         message: program.stderr.includes(line)
           ? 'The line went to standard error. Print it on standard output: console.log.'
           : partly
@@ -126,10 +136,13 @@ export default suite('01-create-server', {
         actual: brief(program.stdout.trim(), 300) || '(it printed nothing)',
       });
     }
-    const times = program.stdout.split(/\r?\n/).filter((printed) => printed.trim() === `GET ${first}`).length;
+    const times = program.stdout
+      .split(/\r?\n/)
+      .filter((printed) => printed.trim() === `GET ${first}`).length;
     t.check(times === 1, {
       diagnosis: 'logged-more-than-once',
-      message: 'The line was printed more than once for one request: the listener was added several times. Add it once, outside the handler.',
+      message:
+        'The line was printed more than once for one request: the listener was added several times. Add it once, outside the handler.',
       expected: `GET ${first}, once`,
       actual: `${times} times`,
     });
@@ -139,7 +152,8 @@ export default suite('01-create-server', {
     const { program } = t;
     const line = (port: number): string => `Server listening on http://localhost:${port}`;
     const lines = (text: string): string[] => text.split(/\r?\n/).map((printed) => printed.trim());
-    const announced = (): number => lines(program.stdout).filter((printed) => printed === line(program.port)).length;
+    const announced = (): number =>
+      lines(program.stdout).filter((printed) => printed === line(program.port)).length;
     if (!(await program.when(() => announced() > 0, 500))) {
       const near = lines(program.stdout).find((printed) => /listening|localhost/i.test(printed));
       t.fail({
@@ -164,7 +178,12 @@ export default suite('01-create-server', {
       t.start({ env: { PORT: '0' }, expectListening: false }),
       t.start({ env: { PORT: String(program.port) }, expectListening: false }),
     ]);
-    await t.until(() => chosen.exit !== null || (chosen.listeners().length > 0 && /localhost:\d+/.test(chosen.stdout)), 2000);
+    await t.until(
+      () =>
+        chosen.exit !== null ||
+        (chosen.listeners().length > 0 && /localhost:\d+/.test(chosen.stdout)),
+      2000,
+    );
     const [where] = chosen.listeners();
     const port = where && 'port' in where ? where.port : 0;
     const said = Number(/localhost:(\d+)/.exec(chosen.stdout)?.[1] ?? -1);
@@ -183,7 +202,8 @@ export default suite('01-create-server', {
     await second.when(() => second.exit !== null, 2000);
     t.check(!second.stdout.includes('Server listening'), {
       diagnosis: 'announced-too-early',
-      message: 'On a port that was taken, the program said that it listens, and then failed. listen() only asks for the port; its callback runs when the port is open.',
+      message:
+        'On a port that was taken, the program said that it listens, and then failed. listen() only asks for the port; its callback runs when the port is open.',
       expected: 'no announcement where the port could not be opened',
       actual: brief(second.stdout.trim(), 200),
       exchange: undefined,

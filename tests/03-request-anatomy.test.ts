@@ -23,7 +23,12 @@ interface Known extends Cause {
 }
 
 /** A cause that looks at one member of the answer's JSON. */
-const when = (member: string, test: (value: unknown, all: Members) => boolean, diagnosis: string, message: string): Known => ({
+const when = (
+  member: string,
+  test: (value: unknown, all: Members) => boolean,
+  diagnosis: string,
+  message: string,
+): Known => ({
   member,
   if: (answer) => {
     const all = members(answer);
@@ -41,7 +46,8 @@ const without = (member: string, diagnosis: string, message: string): Known => (
   message,
 });
 
-const lists = (value: unknown): value is string[] => Array.isArray(value) && value.every((item) => typeof item === 'string');
+const lists = (value: unknown): value is string[] =>
+  Array.isArray(value) && value.every((item) => typeof item === 'string');
 const is = (wanted: unknown) => (value: unknown) => value === wanted;
 
 /** A cause that looks at the status. */
@@ -62,7 +68,9 @@ function expectAnswer(answer: Answer, code: number, wanted: Members, causes: Kno
     const cause = causes.find(({ member = name, if: fits }) => member === name && fits(answer));
     answer.fail({
       diagnosis: cause?.diagnosis ?? 'wrong-json',
-      message: cause?.message ?? `"${name}" in the answer is ${there ? 'not what was expected' : 'missing'}.`,
+      message:
+        cause?.message ??
+        `"${name}" in the answer is ${there ? 'not what was expected' : 'missing'}.`,
       expected: JSON.stringify({ [name]: value }),
       actual: there ? JSON.stringify({ [name]: all[name] }) : answer.text,
     });
@@ -116,7 +124,8 @@ async function together(t: Trial, probes: Probe[]): Promise<void> {
   if (death) throw death;
   t.fail({
     diagnosis: 'requests-disturb-each-other',
-    message: 'Each of these requests gets its answer alone, but not when several come at once. What belongs to one request must live inside its handler.',
+    message:
+      'Each of these requests gets its answer alone, but not when several come at once. What belongs to one request must live inside its handler.',
     actual: unanswered?.note ?? 'no answer',
     exchange: unanswered,
   });
@@ -133,7 +142,13 @@ function reader(t: Trial): () => Promise<void> {
       if (!connection || connection.state !== 'open') connection = t.connect();
       await connection.write('GET / HTTP/1.1\r\nHost: localhost\r\n\r\n');
       const { message } = await connection.attempt();
-      if (!message || message.rawHeaders.some(([name, value]) => /^connection$/i.test(name) && /close/i.test(value))) connection = undefined;
+      if (
+        !message ||
+        message.rawHeaders.some(
+          ([name, value]) => /^connection$/i.test(name) && /close/i.test(value),
+        )
+      )
+        connection = undefined;
     }
   };
 }
@@ -143,14 +158,28 @@ const crash = (diagnosis: string, message: string): RequestOptions => ({
 });
 
 /** A 404 that says which path was looked for. */
-function pathOf(target: string, path: string, causes: Known[] = [], request: RequestOptions = {}): Probe {
+function pathOf(
+  target: string,
+  path: string,
+  causes: Known[] = [],
+  request: RequestOptions = {},
+): Probe {
   return {
     request: { ...request, target },
     expect(answer) {
       expectAnswer(answer, 404, { path }, [
         ...causes,
-        status(500, 'target-is-500', `${target} got 500: something threw while it was handled. What a client sends must not do that.`),
-        when('path', (value) => String(value).includes('?'), 'query-in-path', '"path" still holds the query: req.url is the path and the query together, and pathname is the path alone.'),
+        status(
+          500,
+          'target-is-500',
+          `${target} got 500: something threw while it was handled. What a client sends must not do that.`,
+        ),
+        when(
+          'path',
+          (value) => String(value).includes('?'),
+          'query-in-path',
+          '"path" still holds the query: req.url is the path and the query together, and pathname is the path alone.',
+        ),
       ]);
       expectError(answer, 404);
     },
@@ -163,14 +192,18 @@ function refused(target: string, method = 'GET'): Probe {
     request: {
       method,
       target,
-      ...crash('target-crash', `The request target ${target} stopped the whole server. new URL() throws on what is no URL, and this text comes from the client: look before you parse, or catch.`),
+      ...crash(
+        'target-crash',
+        `The request target ${target} stopped the whole server. new URL() throws on what is no URL, and this text comes from the client: look before you parse, or catch.`,
+      ),
     },
     expect(answer) {
       const otherwise =
         target === '*'
           ? {
               diagnosis: 'asterisk-not-refused',
-              message: 'The target * begins with no slash and is no http URL, so it is no path of yours: 400.',
+              message:
+                'The target * begins with no slash and is no http URL, so it is no path of yours: 400.',
             }
           : /^(ftp|httpx):/.test(target)
             ? {
@@ -181,7 +214,14 @@ function refused(target: string, method = 'GET'): Probe {
                 diagnosis: 'bad-target-not-refused',
                 message: `${target} is no valid URL, and it was not refused. Glue the origin only in front of a target that begins with a slash.`,
               };
-      expectError(answer, 400, [status(500, 'target-is-500', `${target} got 500. A target that is no good is the client's fault, which is 400.`), { if: () => true, ...otherwise }]);
+      expectError(answer, 400, [
+        status(
+          500,
+          'target-is-500',
+          `${target} got 500. A target that is no good is the client's fault, which is 400.`,
+        ),
+        { if: () => true, ...otherwise },
+      ]);
     },
   };
 }
@@ -191,19 +231,35 @@ function refused(target: string, method = 'GET'): Probe {
  * HTTP/1.0 does without the field, which is then undefined.
  */
 function anyHost(target: string, host: string | undefined, isHost: boolean): Probe {
-  const shown = host === undefined ? 'A request without a Host field, as HTTP/1.0 has it,' : host === '' ? 'An empty Host field' : `The Host field ${JSON.stringify(host)}`;
+  const shown =
+    host === undefined
+      ? 'A request without a Host field, as HTTP/1.0 has it,'
+      : host === ''
+        ? 'An empty Host field'
+        : `The Host field ${JSON.stringify(host)}`;
   return {
     request: {
       target,
       version: host === undefined ? '1.0' : '1.1',
       headers: { Host: host },
-      ...crash('host-crash', `${shown} stopped the whole server. Host is text that the client types, or leaves out: never build with it what can throw.`),
+      ...crash(
+        'host-crash',
+        `${shown} stopped the whole server. Host is text that the client types, or leaves out: never build with it what can throw.`,
+      ),
     },
     expect(answer) {
       if (answer.status === 400 && !isHost) return expectError(answer, 400);
       expectAnswer(answer, 404, { path: target }, [
-        status(500, 'host-is-500', `${shown} led to a 500. Nothing in the answer depends on Host: leave it out of the URL.`),
-        status(400, 'host-refused', `${shown} is a host like any other; the answer does not depend on it.`),
+        status(
+          500,
+          'host-is-500',
+          `${shown} led to a 500. Nothing in the answer depends on Host: leave it out of the URL.`,
+        ),
+        status(
+          400,
+          'host-refused',
+          `${shown} is a host like any other; the answer does not depend on it.`,
+        ),
         {
           if: () => true,
           diagnosis: 'host-in-path',
@@ -224,17 +280,24 @@ async function upload(t: Trial, body: Buffer, first: number) {
 
 const bodyNotAnswered = {
   diagnosis: 'body-not-answered',
-  message: 'The whole body was sent and no answer came. Either nothing reads req, so that its end never comes, or the code waits for a sign that does not fit: a healthy request that was read to its end is destroyed, too.',
+  message:
+    'The whole body was sent and no answer came. Either nothing reads req, so that its end never comes, or the code waits for a sign that does not fit: a healthy request that was read to its end is destroyed, too.',
 };
 
 /** The answer to a body: its bytes, its text, and what req.complete said. */
-function expectBody(answer: Answer, sent: Buffer, causes: Known[] = [], complete: Members = {}): void {
+function expectBody(
+  answer: Answer,
+  sent: Buffer,
+  causes: Known[] = [],
+  complete: Members = {},
+): void {
   const text = sent.toString('utf8');
   answer.expectStatus(200, [
     {
       if: (a) => [404, 405].includes(a.status),
       diagnosis: 'post-refused',
-      message: 'POST /body was refused. If your code compares the method: methods are upper case, "POST", and case matters.',
+      message:
+        'POST /body was refused. If your code compares the method: methods are upper case, "POST", and case matters.',
     },
   ]);
   const seen = members(answer)['complete'];
@@ -242,16 +305,66 @@ function expectBody(answer: Answer, sent: Buffer, causes: Known[] = [], complete
   const wanted = { text, bytes: sent.length, complete: { ...object, ...complete, after: true } };
   expectAnswer(answer, 200, wanted, [
     ...causes,
-    when('text', (value) => value === 'undefined' || value === '[object Object]', 'no-req-body', 'There is no req.body in Node: your handler starts before the body has come, and you collect its pieces from req.'),
-    when('text', (value) => value === text.trim() && value !== text, 'text-trimmed', 'The line feed at the end of the text is missing. The text is the body as it came, white space and all.'),
-    when('text', (value) => value === sent.toString('latin1') && value !== text, 'not-utf8', 'The text has two or three odd letters for one: the bytes were not decoded as UTF-8.'),
-    when('text', (value) => typeof value === 'string' && value.length > text.length && value.endsWith(text), 'body-kept', 'The text holds the body of an earlier request as well. What belongs to one request must live inside its handler.'),
-    when('text', (value) => value === '' && text !== '', 'body-not-read', 'The text is empty although a body was sent. It comes in pieces, after your handler has started: wait for the end of them.'),
-    when('bytes', (value, all) => value === text.length && value !== sent.length && all['text'] === text, 'letters-counted', '"bytes" counts letters. In UTF-8 a letter takes up to four bytes: count the bytes before you decode them.'),
-    when('text', (value) => typeof value === 'string' && value !== text && text.startsWith(value), 'body-cut', 'The text stops before the end of the body. A body comes in several pieces: go on until the stream ends.'),
-    when('complete', (value) => typeof value !== 'object', 'complete-not-two', '"complete" is an object with two members: before, when the handler starts, and after, when the body has been read.'),
-    when('complete', () => object['before'] === true && complete['before'] === false, 'complete-read-late', '"before" is true: req.complete was read when the body had come already. Read it first, when the handler starts.'),
-    when('complete', () => object['after'] === false, 'complete-read-early', '"after" is false: req.complete was read before the body had ended. It changes once the whole message has arrived, so read it then.'),
+    when(
+      'text',
+      (value) => value === 'undefined' || value === '[object Object]',
+      'no-req-body',
+      'There is no req.body in Node: your handler starts before the body has come, and you collect its pieces from req.',
+    ),
+    when(
+      'text',
+      (value) => value === text.trim() && value !== text,
+      'text-trimmed',
+      'The line feed at the end of the text is missing. The text is the body as it came, white space and all.',
+    ),
+    when(
+      'text',
+      (value) => value === sent.toString('latin1') && value !== text,
+      'not-utf8',
+      'The text has two or three odd letters for one: the bytes were not decoded as UTF-8.',
+    ),
+    when(
+      'text',
+      (value) => typeof value === 'string' && value.length > text.length && value.endsWith(text),
+      'body-kept',
+      'The text holds the body of an earlier request as well. What belongs to one request must live inside its handler.',
+    ),
+    when(
+      'text',
+      (value) => value === '' && text !== '',
+      'body-not-read',
+      'The text is empty although a body was sent. It comes in pieces, after your handler has started: wait for the end of them.',
+    ),
+    when(
+      'bytes',
+      (value, all) => value === text.length && value !== sent.length && all['text'] === text,
+      'letters-counted',
+      '"bytes" counts letters. In UTF-8 a letter takes up to four bytes: count the bytes before you decode them.',
+    ),
+    when(
+      'text',
+      (value) => typeof value === 'string' && value !== text && text.startsWith(value),
+      'body-cut',
+      'The text stops before the end of the body. A body comes in several pieces: go on until the stream ends.',
+    ),
+    when(
+      'complete',
+      (value) => typeof value !== 'object',
+      'complete-not-two',
+      '"complete" is an object with two members: before, when the handler starts, and after, when the body has been read.',
+    ),
+    when(
+      'complete',
+      () => object['before'] === true && complete['before'] === false,
+      'complete-read-late',
+      '"before" is true: req.complete was read when the body had come already. Read it first, when the handler starts.',
+    ),
+    when(
+      'complete',
+      () => object['after'] === false,
+      'complete-read-early',
+      '"after" is false: req.complete was read before the body had ended. It changes once the whole message has arrived, so read it then.',
+    ),
   ]);
 }
 
@@ -284,14 +397,20 @@ async function counts(t: Trial): Promise<Counts> {
 function expectNotReset(now: Counts, before: Counts): void {
   now.answer.expect(now.left >= before.left && now.halfSent >= before.halfSent, {
     diagnosis: 'counts-reset',
-    message: 'A count is smaller than it was. Both count since the start, and asking for them changes nothing.',
+    message:
+      'A count is smaller than it was. Both count since the start, and asking for them changes nothing.',
     expected: `left ${before.left} or more, halfSent ${before.halfSent} or more`,
     actual: `left ${now.left}, halfSent ${now.halfSent}`,
   });
 }
 
 /** Waits until `left` has grown enough, and compares. */
-async function expectCounts(t: Trial, before: Counts, grown: Growth, causes: CountCause[]): Promise<Counts> {
+async function expectCounts(
+  t: Trial,
+  before: Counts,
+  grown: Growth,
+  causes: CountCause[],
+): Promise<Counts> {
   let now = await counts(t);
   const enough = (): boolean => now.left < before.left || now.left >= before.left + grown.left;
   for (let look = 0; look < 3 && !enough(); look += 1) {
@@ -313,7 +432,8 @@ async function expectCounts(t: Trial, before: Counts, grown: Growth, causes: Cou
  * Whether this Node's own req.headersDistinct is an ordinary object, which throws on a field named __proto__
  * (CVE-2026-21710). A program that uses it can't be blamed for that.
  */
-const nodeItselfThrows = (): boolean => Object.getPrototypeOf(new IncomingMessage(new Socket()).headersDistinct) !== null;
+const nodeItselfThrows = (): boolean =>
+  Object.getPrototypeOf(new IncomingMessage(new Socket()).headersDistinct) !== null;
 
 interface CountCause {
   if: (grown: Growth) => boolean;
@@ -324,7 +444,14 @@ interface CountCause {
 export default suite('03-request-anatomy', {
   async 'Say what was asked'(t) {
     const target = `/line?name=J%C3%BCrgen+${t.word()}&empty=&x=/../y`;
-    const methods = ['POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', t.pick(['PROPFIND', 'REPORT', 'SEARCH'])];
+    const methods = [
+      'POST',
+      'PUT',
+      'PATCH',
+      'DELETE',
+      'OPTIONS',
+      t.pick(['PROPFIND', 'REPORT', 'SEARCH']),
+    ];
     const mixed = when(
       'method',
       (value) => [...methods, 'HEAD'].includes(String(value)),
@@ -336,25 +463,73 @@ export default suite('03-request-anatomy', {
       {
         request: { target },
         expect(answer) {
-          expectAnswer(answer, 200, { method: 'GET', target, httpVersion: '1.1', statusCode: null }, [
-            status(404, 'query-in-route', '/line with a query got 404. req.url holds the query too; a route is compared with the path alone.'),
-            when('method', is('get'), 'method-lower-case', lowerCase),
-            mixed,
-            when('target', is('/line'), 'target-without-query', '"target" is only the path. The client sent a query as well, and req.url holds both.'),
-            when('target', (value) => String(value).startsWith('http'), 'target-rebuilt', '"target" is a whole URL, which the client never sent. It sent what stands in req.url.'),
-            when('target', (value) => String(value).includes('ü'), 'target-decoded', '"target" has been decoded. It is the text as the client sent it, escapes and all.'),
-            when('statusCode', (value) => typeof value === 'number', 'status-of-response', '"statusCode" is the status of a response. That of the request, req.statusCode, is null: a request has none.'),
-            without('statusCode', 'status-code-missing', '"statusCode" is missing. req.statusCode is null here, and JSON keeps null; it drops only undefined.'),
-            when('httpVersion', (value) => String(value).startsWith('HTTP/'), 'version-with-name', '"httpVersion" is the number alone, such as "1.1": what req.httpVersion holds.'),
-            when('httpVersion', (value) => typeof value === 'number', 'version-as-number', '"httpVersion" is a number. It is a text, "1.1": what req.httpVersion holds.'),
-          ]);
+          expectAnswer(
+            answer,
+            200,
+            { method: 'GET', target, httpVersion: '1.1', statusCode: null },
+            [
+              status(
+                404,
+                'query-in-route',
+                '/line with a query got 404. req.url holds the query too; a route is compared with the path alone.',
+              ),
+              when('method', is('get'), 'method-lower-case', lowerCase),
+              mixed,
+              when(
+                'target',
+                is('/line'),
+                'target-without-query',
+                '"target" is only the path. The client sent a query as well, and req.url holds both.',
+              ),
+              when(
+                'target',
+                (value) => String(value).startsWith('http'),
+                'target-rebuilt',
+                '"target" is a whole URL, which the client never sent. It sent what stands in req.url.',
+              ),
+              when(
+                'target',
+                (value) => String(value).includes('ü'),
+                'target-decoded',
+                '"target" has been decoded. It is the text as the client sent it, escapes and all.',
+              ),
+              when(
+                'statusCode',
+                (value) => typeof value === 'number',
+                'status-of-response',
+                '"statusCode" is the status of a response. That of the request, req.statusCode, is null: a request has none.',
+              ),
+              without(
+                'statusCode',
+                'status-code-missing',
+                '"statusCode" is missing. req.statusCode is null here, and JSON keeps null; it drops only undefined.',
+              ),
+              when(
+                'httpVersion',
+                (value) => String(value).startsWith('HTTP/'),
+                'version-with-name',
+                '"httpVersion" is the number alone, such as "1.1": what req.httpVersion holds.',
+              ),
+              when(
+                'httpVersion',
+                (value) => typeof value === 'number',
+                'version-as-number',
+                '"httpVersion" is a number. It is a text, "1.1": what req.httpVersion holds.',
+              ),
+            ],
+          );
         },
       },
       {
         request: { target: '/line', version: '1.0' },
         expect(answer) {
           expectAnswer(answer, 200, { target: '/line', httpVersion: '1.0' }, [
-            when('httpVersion', is('1.1'), 'version-fixed', 'The client spoke HTTP/1.0, and the answer says 1.1. What the client speaks stands in req.httpVersion.'),
+            when(
+              'httpVersion',
+              is('1.1'),
+              'version-fixed',
+              'The client spoke HTTP/1.0, and the answer says 1.1. What the client speaks stands in req.httpVersion.',
+            ),
           ]);
         },
       },
@@ -367,7 +542,12 @@ export default suite('03-request-anatomy', {
               diagnosis: 'method-refused',
               message: `/line answers every method, and ${method} got ${answer.status}.`,
             },
-            when('method', is('GET'), 'method-fixed', `The request was a ${method}; the answer says GET. The method stands in req.method.`),
+            when(
+              'method',
+              is('GET'),
+              'method-fixed',
+              `The request was a ${method}; the answer says GET. The method stands in req.method.`,
+            ),
             when('method', is(method.toLowerCase()), 'method-lower-case', lowerCase),
             mixed,
           ]);
@@ -394,40 +574,114 @@ export default suite('03-request-anatomy', {
     // A path with two slashes in front, which a base would take for a host.
     const doubled = (target: string, rest: string): Probe => {
       const causes: Known[] = [
-        when('path', is(target.slice(1)), 'slashes-merged', 'Two slashes were made one. They are part of the path that the client asked for: glue the origin in front of the target as it is.'),
+        when(
+          'path',
+          is(target.slice(1)),
+          'slashes-merged',
+          'Two slashes were made one. They are part of the path that the client asked for: glue the origin in front of the target as it is.',
+        ),
         {
           if: (a) => a.status === 200 || members(a)['path'] === rest,
           diagnosis: 'double-slash-host',
-          message: 'What follows // was taken for a host, and only the rest for the path. With a base, new URL() resolves the target as a link on a page; this one is a path from its first slash.',
+          message:
+            'What follows // was taken for a host, and only the rest for the path. With a base, new URL() resolves the target as a link on a page; this one is a path from its first slash.',
         },
-        status(400, 'double-slash-refused', 'A target that begins with // begins with a slash, so it is a path, and here an unknown one: 404.'),
+        status(
+          400,
+          'double-slash-refused',
+          'A target that begins with // begins with a slash, so it is a path, and here an unknown one: 404.',
+        ),
       ];
-      return pathOf(target, target, causes, crash('target-crash', `GET ${target} stopped the whole server. With a base, new URL() takes what follows // for a host, and throws where that is none.`));
+      return pathOf(
+        target,
+        target,
+        causes,
+        crash(
+          'target-crash',
+          `GET ${target} stopped the whole server. With a base, new URL() takes what follows // for a host, and throws where that is none.`,
+        ),
+      );
     };
     // The absolute form, which every server must accept (RFC 9112, 3.2.2).
     const absolute: Known[] = [
-      status(400, 'absolute-form-refused', 'A target that begins with http:// or https://, in small or capital letters, is accepted: its path counts.'),
-      when('path', (value) => String(value).includes('//'), 'absolute-form-glued', 'The path holds two slashes: the target is a whole URL already, and it was treated as a path. Glue only where it begins with a slash.'),
+      status(
+        400,
+        'absolute-form-refused',
+        'A target that begins with http:// or https://, in small or capital letters, is accepted: its path counts.',
+      ),
+      when(
+        'path',
+        (value) => String(value).includes('//'),
+        'absolute-form-glued',
+        'The path holds two slashes: the target is a whole URL already, and it was treated as a path. Glue only where it begins with a slash.',
+      ),
     ];
     const accepted = (target: string, path: string): Probe =>
-      pathOf(target, path, absolute, crash('target-crash', `GET ${target} stopped the whole server. This target is a whole URL, which every server must accept, and what was made of it is none.`));
+      pathOf(
+        target,
+        path,
+        absolute,
+        crash(
+          'target-crash',
+          `GET ${target} stopped the whole server. This target is a whole URL, which every server must accept, and what was made of it is none.`,
+        ),
+      );
     const whole = `http://${one}.example/line?x=${two}`;
     await together(t, [
       pathOf(`/${one}/${two.toUpperCase()}/?x=${three}`, `/${one}/${two.toUpperCase()}/`, [
-        when('path', is(`/${one}/${two.toUpperCase()}`), 'trailing-slash-cut', 'The slash at the end of the path is gone. "path" is the whole pathname of the URL class.'),
-        when('path', is(`/${one}/${two}/`), 'path-in-lower-case', '"path" is in lower case. Case matters in paths: keep it as pathname gives it.'),
+        when(
+          'path',
+          is(`/${one}/${two.toUpperCase()}`),
+          'trailing-slash-cut',
+          'The slash at the end of the path is gone. "path" is the whole pathname of the URL class.',
+        ),
+        when(
+          'path',
+          is(`/${one}/${two}/`),
+          'path-in-lower-case',
+          '"path" is in lower case. Case matters in paths: keep it as pathname gives it.',
+        ),
       ]),
-      pathOf(`/line/${one}`, `/line/${one}`, [status(200, 'prefix-taken', '/line is one path; a path that only begins like it is another one, and 404.')]),
+      pathOf(`/line/${one}`, `/line/${one}`, [
+        status(
+          200,
+          'prefix-taken',
+          '/line is one path; a path that only begins like it is another one, and 404.',
+        ),
+      ]),
       doubled('//', '/'),
       doubled(`//${one}.example/line`, '/line'),
       doubled(`//${one}:99999/${two}`, `/${two}`),
-      pathOf(`/${one}/../${two}`, `/${two}`, [when('path', is(`/${one}/../${two}`), 'path-not-from-url', '"path" is the pathname that the URL class gives, where /../ has been resolved. This one was cut out by hand.')]),
-      pathOf(`/${one}%C3%A9`, `/${one}%C3%A9`, [when('path', is(`/${one}é`), 'path-decoded', '"path" has been decoded. Here it stays as pathname gives it, with its escapes.')]),
+      pathOf(`/${one}/../${two}`, `/${two}`, [
+        when(
+          'path',
+          is(`/${one}/../${two}`),
+          'path-not-from-url',
+          '"path" is the pathname that the URL class gives, where /../ has been resolved. This one was cut out by hand.',
+        ),
+      ]),
+      pathOf(`/${one}%C3%A9`, `/${one}%C3%A9`, [
+        when(
+          'path',
+          is(`/${one}é`),
+          'path-decoded',
+          '"path" has been decoded. Here it stays as pathname gives it, with its escapes.',
+        ),
+      ]),
       pathOf(
         `/100%?x=${one}`,
         '/100%',
-        [status(400, 'bad-escape-refused', '/100% is a path like any other here: pathname keeps its escapes, good ones and bad ones, so nothing needs decoding.')],
-        crash('decode-crash', '/100% stopped the whole server: decodeURIComponent() throws on an escape that means nothing. Leave the path as pathname gives it.'),
+        [
+          status(
+            400,
+            'bad-escape-refused',
+            '/100% is a path like any other here: pathname keeps its escapes, good ones and bad ones, so nothing needs decoding.',
+          ),
+        ],
+        crash(
+          'decode-crash',
+          '/100% stopped the whole server: decodeURIComponent() throws on an escape that means nothing. Leave the path as pathname gives it.',
+        ),
       ),
       accepted(`http://${one}.example:8080/${two}?x=http://y/`, `/${two}`),
       accepted(`HTTP://${one.toUpperCase()}.EXAMPLE/${two}`, `/${two}`),
@@ -437,16 +691,39 @@ export default suite('03-request-anatomy', {
         expect(answer) {
           expectAnswer(answer, 200, { target: whole }, [
             ...absolute,
-            status(404, 'absolute-form-unrouted', 'http://…/line asks for /line: the path of an absolute target counts like any other.'),
-            when('target', () => true, 'target-rebuilt', '"target" is what the client sent, the whole URL in this case: req.url, untouched.'),
+            status(
+              404,
+              'absolute-form-unrouted',
+              'http://…/line asks for /line: the path of an absolute target counts like any other.',
+            ),
+            when(
+              'target',
+              () => true,
+              'target-rebuilt',
+              '"target" is what the client sent, the whole URL in this case: req.url, untouched.',
+            ),
           ]);
         },
       },
-      pathOf(`/http://${one}.example/line`, `/http://${one}.example/line`, [status(200, 'url-inside-path', 'A path that holds a URL was taken for that URL. The target begins with a slash, so all of it is a path.')]),
-      ...['*', 'http://[/', 'http://x:99999/', `ftp://${one}.example/line`, `httpx://${one}.example/line`].map((target) => refused(target)),
+      pathOf(`/http://${one}.example/line`, `/http://${one}.example/line`, [
+        status(
+          200,
+          'url-inside-path',
+          'A path that holds a URL was taken for that URL. The target begins with a slash, so all of it is a path.',
+        ),
+      ]),
+      ...[
+        '*',
+        'http://[/',
+        'http://x:99999/',
+        `ftp://${one}.example/line`,
+        `httpx://${one}.example/line`,
+      ].map((target) => refused(target)),
       refused('*', 'OPTIONS'),
       anyHost(`/${one}`, `${two}.example:81`, true),
-      ...['', '[', 'a b', 'x:99999', 'h/line?', 'h#'].map((host) => anyHost(`/${one}`, host, false)),
+      ...['', '[', 'a b', 'x:99999', 'h/line?', 'h#'].map((host) =>
+        anyHost(`/${one}`, host, false),
+      ),
       anyHost(`/${three}`, undefined, false),
     ]);
   },
@@ -454,41 +731,146 @@ export default suite('03-request-anatomy', {
   async 'Read the query'(t) {
     const [one, two, three] = [t.word(), t.word(), t.word()];
     const page = t.int(2, 9000);
-    const asked = (query: string, wanted: Members, causes: Known[], request: RequestOptions = {}): Probe => ({
+    const asked = (
+      query: string,
+      wanted: Members,
+      causes: Known[],
+      request: RequestOptions = {},
+    ): Probe => ({
       request: { target: `/search${query}`, ...request },
       expect: (answer) => expectAnswer(answer, 200, wanted, causes),
     });
-    const notList = when('tags', (value) => typeof value === 'string', 'tags-not-list', '"tags" is a list, whatever the number of tags.');
+    const notList = when(
+      'tags',
+      (value) => typeof value === 'string',
+      'tags-not-list',
+      '"tags" is a list, whatever the number of tags.',
+    );
     const coded = `café ${one}&a=b=c+?`;
     await together(t, [
-      asked(`?tag=${one}&page=${page}&q=${three}&tag=${two}&tag=`, { q: three, tags: [one, two, ''], page }, [
-        when('page', is(String(page)), 'page-as-text', '"page" is a text. What comes from a query is always text: make it a number.'),
-        when('tags', (value) => value === one || (Array.isArray(value) && value.length === 1), 'one-tag-only', 'Three tags were sent and one came back: get() gives the first, and there is a method that gives all.'),
-        when('tags', (value) => JSON.stringify(value) === JSON.stringify([two, '']), 'first-parameter-lost', 'The first parameter is lost. URLSearchParams takes the query alone, without the path and the ? before it.'),
-        when('tags', (value) => JSON.stringify(value) === JSON.stringify([one, two]), 'empty-tag-dropped', 'The tag that was empty is missing. It was sent, so it is in the list.'),
-        notList,
-      ]),
+      asked(
+        `?tag=${one}&page=${page}&q=${three}&tag=${two}&tag=`,
+        { q: three, tags: [one, two, ''], page },
+        [
+          when(
+            'page',
+            is(String(page)),
+            'page-as-text',
+            '"page" is a text. What comes from a query is always text: make it a number.',
+          ),
+          when(
+            'tags',
+            (value) => value === one || (Array.isArray(value) && value.length === 1),
+            'one-tag-only',
+            'Three tags were sent and one came back: get() gives the first, and there is a method that gives all.',
+          ),
+          when(
+            'tags',
+            (value) => JSON.stringify(value) === JSON.stringify([two, '']),
+            'first-parameter-lost',
+            'The first parameter is lost. URLSearchParams takes the query alone, without the path and the ? before it.',
+          ),
+          when(
+            'tags',
+            (value) => JSON.stringify(value) === JSON.stringify([one, two]),
+            'empty-tag-dropped',
+            'The tag that was empty is missing. It was sent, so it is in the list.',
+          ),
+          notList,
+        ],
+      ),
       asked(
         '',
         { q: null, tags: [], page: 1 },
         [
-          status(400, 'absent-page-refused', '/search without a query got 400. A page that is absent is page 1.'),
-          when('page', is(0), 'absent-page-is-0', '"page" is 0 although the client sent none: Number(null) is 0. Ask whether it is there before you convert it.'),
-          when('page', is(null), 'absent-page-is-null', '"page" is null although it is 1 when absent. Either it is null, or NaN, which JSON writes as null and which comes from converting nothing.'),
-          when('q', is(''), 'absent-q-is-empty', '"q" is an empty text although the client sent none. Absent and empty are different: absent is null.'),
-          when('q', (value) => value === 'null' || value === 'undefined', 'absent-q-is-text', '"q" is the word for nothing, as text. Absent is null.'),
-          without('q', 'absent-q-missing', '"q" is missing from the JSON: undefined is dropped, null is kept. An absent q is null.'),
-          when('tags', (value) => value === null || (Array.isArray(value) && value.length === 1), 'absent-tags-not-empty', 'No tag was sent, so "tags" is an empty list.'),
+          status(
+            400,
+            'absent-page-refused',
+            '/search without a query got 400. A page that is absent is page 1.',
+          ),
+          when(
+            'page',
+            is(0),
+            'absent-page-is-0',
+            '"page" is 0 although the client sent none: Number(null) is 0. Ask whether it is there before you convert it.',
+          ),
+          when(
+            'page',
+            is(null),
+            'absent-page-is-null',
+            '"page" is null although it is 1 when absent. Either it is null, or NaN, which JSON writes as null and which comes from converting nothing.',
+          ),
+          when(
+            'q',
+            is(''),
+            'absent-q-is-empty',
+            '"q" is an empty text although the client sent none. Absent and empty are different: absent is null.',
+          ),
+          when(
+            'q',
+            (value) => value === 'null' || value === 'undefined',
+            'absent-q-is-text',
+            '"q" is the word for nothing, as text. Absent is null.',
+          ),
+          without(
+            'q',
+            'absent-q-missing',
+            '"q" is missing from the JSON: undefined is dropped, null is kept. An absent q is null.',
+          ),
+          when(
+            'tags',
+            (value) => value === null || (Array.isArray(value) && value.length === 1),
+            'absent-tags-not-empty',
+            'No tag was sent, so "tags" is an empty list.',
+          ),
         ],
-        crash('absent-query-crash', '/search without a query stopped the whole server. What a client may leave out is null, and null has no methods.'),
+        crash(
+          'absent-query-crash',
+          '/search without a query stopped the whole server. What a client may leave out is null, and null has no methods.',
+        ),
       ),
-      asked('?q=&tag=lone', { q: '', tags: ['lone'], page: 1 }, [when('q', is(null), 'empty-q-is-null', '?q= sends a q that is empty, and "q" came back null. Empty is "" and absent is null: || takes both for nothing.'), notList]),
-      asked('?page=1&q', { q: '', page: 1 }, [when('q', is(null), 'empty-q-is-null', '?q sends a q that is empty, and "q" came back null. Empty is "", and absent is null.')]),
+      asked('?q=&tag=lone', { q: '', tags: ['lone'], page: 1 }, [
+        when(
+          'q',
+          is(null),
+          'empty-q-is-null',
+          '?q= sends a q that is empty, and "q" came back null. Empty is "" and absent is null: || takes both for nothing.',
+        ),
+        notList,
+      ]),
+      asked('?page=1&q', { q: '', page: 1 }, [
+        when(
+          'q',
+          is(null),
+          'empty-q-is-null',
+          '?q sends a q that is empty, and "q" came back null. Empty is "", and absent is null.',
+        ),
+      ]),
       asked(`?q=caf%C3%A9+${one}%26a%3Db=c%2B?&x=1`, { q: coded }, [
-        when('q', (value) => String(value).includes('%'), 'query-not-decoded', '"q" still holds escapes such as %C3. searchParams decodes them.'),
-        when('q', (value) => String(value).startsWith('café+'), 'plus-not-decoded', '"q" holds a +. In a query that is a space, and searchParams knows; decodeURIComponent() does not.'),
-        when('q', is(coded.replace('+', ' ')), 'decoded-twice', '"q" was decoded twice. searchParams has decoded it already.'),
-        when('q', (value) => typeof value === 'string' && coded.startsWith(value), 'value-cut', '"q" stops too early: a value may hold =, ? and an escaped &. searchParams takes the query apart rightly.'),
+        when(
+          'q',
+          (value) => String(value).includes('%'),
+          'query-not-decoded',
+          '"q" still holds escapes such as %C3. searchParams decodes them.',
+        ),
+        when(
+          'q',
+          (value) => String(value).startsWith('café+'),
+          'plus-not-decoded',
+          '"q" holds a +. In a query that is a space, and searchParams knows; decodeURIComponent() does not.',
+        ),
+        when(
+          'q',
+          is(coded.replace('+', ' ')),
+          'decoded-twice',
+          '"q" was decoded twice. searchParams has decoded it already.',
+        ),
+        when(
+          'q',
+          (value) => typeof value === 'string' && coded.startsWith(value),
+          'value-cut',
+          '"q" stops too early: a value may hold =, ? and an escaped &. searchParams takes the query apart rightly.',
+        ),
       ]),
       asked(
         '?q=100%',
@@ -497,28 +879,74 @@ export default suite('03-request-anatomy', {
           {
             if: (a) => a.status !== 200,
             diagnosis: 'bad-escape-refused',
-            message: '?q=100% was refused. searchParams leaves an escape that means nothing as it is, and so does this step.',
+            message:
+              '?q=100% was refused. searchParams leaves an escape that means nothing as it is, and so does this step.',
           },
         ],
-        crash('decode-crash', '?q=100% stopped the whole server: decodeURIComponent() throws on an escape that means nothing. searchParams never throws.'),
+        crash(
+          'decode-crash',
+          '?q=100% stopped the whole server: decodeURIComponent() throws on an escape that means nothing. searchParams never throws.',
+        ),
       ),
       asked(`?q=${one}&q=${two}`, { q: one }, [
-        when('q', is(two), 'last-q-wins', 'Two q were sent, and "q" is the second. The first one counts.'),
-        when('q', (value) => Array.isArray(value), 'q-is-list', '"q" is one text, the first q that was sent.'),
+        when(
+          'q',
+          is(two),
+          'last-q-wins',
+          'Two q were sent, and "q" is the second. The first one counts.',
+        ),
+        when(
+          'q',
+          (value) => Array.isArray(value),
+          'q-is-list',
+          '"q" is one text, the first q that was sent.',
+        ),
       ]),
       ...['', '0', '-1', '1.5', '2x', '1e1', 'abc', `x${page}`].map((value): Probe => ({
         request: {
           target: `/search?page=${value}`,
-          ...crash('page-crash', `?page=${value} stopped the whole server. It comes from the client, who gets 400.`),
+          ...crash(
+            'page-crash',
+            `?page=${value} stopped the whole server. It comes from the client, who gets 400.`,
+          ),
         },
         expect(answer) {
           expectError(answer, 400, [
-            status(500, 'page-is-500', `?page=${value} got 500. What the client sent is not right, which is 400.`),
-            when('page', is(null), 'page-is-nan', `?page=${value} was accepted, and "page" is null: that is NaN, written as JSON. Look before you use it.`),
-            when('page', (page) => value === '2x' && page === 2, 'half-a-number', '?page=2x was accepted as 2. parseInt() stops at the first sign that is no digit; ask for digits only.'),
-            when('page', () => value === '', 'empty-page-accepted', '?page= was accepted. It was sent and is no number; only an absent page is 1.'),
-            when('page', () => value === '1e1', 'notation-accepted', '?page=1e1 was accepted. Number() reads more than digits; ask for digits only.'),
-            when('page', () => true, 'page-not-checked', `?page=${value} was accepted. A page is a whole number from 1 up, in digits only; everything else gets 400.`),
+            status(
+              500,
+              'page-is-500',
+              `?page=${value} got 500. What the client sent is not right, which is 400.`,
+            ),
+            when(
+              'page',
+              is(null),
+              'page-is-nan',
+              `?page=${value} was accepted, and "page" is null: that is NaN, written as JSON. Look before you use it.`,
+            ),
+            when(
+              'page',
+              (page) => value === '2x' && page === 2,
+              'half-a-number',
+              '?page=2x was accepted as 2. parseInt() stops at the first sign that is no digit; ask for digits only.',
+            ),
+            when(
+              'page',
+              () => value === '',
+              'empty-page-accepted',
+              '?page= was accepted. It was sent and is no number; only an absent page is 1.',
+            ),
+            when(
+              'page',
+              () => value === '1e1',
+              'notation-accepted',
+              '?page=1e1 was accepted. Number() reads more than digits; ask for digits only.',
+            ),
+            when(
+              'page',
+              () => true,
+              'page-not-checked',
+              `?page=${value} was accepted. A page is a whole number from 1 up, in digits only; everything else gets 400.`,
+            ),
           ]);
         },
       })),
@@ -542,31 +970,152 @@ export default suite('03-request-anatomy', {
     const names = sent.map(([name]) => name);
     const joined = [one, two, three.toUpperCase(), one];
     const full: Known[] = [
-      when('type', is(null), 'header-name-case', '"type" is null although the client sent a Content-Type. In req.headers every name is in lower case.'),
-      when('cookie', is(null), 'header-name-case', '"cookie" is null although the client sent one. In req.headers every name is in lower case.'),
-      when('type', is(`text/${two}`), 'second-content-type', 'Two Content-Type fields were sent, and "type" is the second. The first one counts, as in req.headers.'),
-      when('type', (value) => String(value).includes(',') || Array.isArray(value), 'types-joined', 'Two Content-Type fields were sent, and "type" holds both. The first one counts, as in req.headers.'),
-      when('cookie', is(`a=${one}, b=${two}`), 'cookies-joined-with-comma', 'Two Cookie fields were joined with a comma. Cookies are joined with "; ", as in req.headers.'),
-      when('cookie', (value) => value === `a=${one}` || value === `b=${two}`, 'one-cookie-only', 'Two Cookie fields were sent, and "cookie" holds one of them. All count.'),
-      when('type', is(`text/${one}`), 'type-shortened', '"type" has lost its charset. It is the whole value of the field.'),
-      when('tags', (value) => typeof value === 'string' && value.includes(','), 'tags-not-list', '"tags" is one text. Node has joined the fields of X-Tag with commas; the answer is a list of the values.'),
-      when('tags', (value) => [value].flat().join() === one, 'one-tag-only', 'X-Tag was sent three times, with four values, and "tags" has one of them. The same field may come more than once.'),
-      when('tags', (value) => lists(value) && value.some((tag) => tag.includes(',')), 'tags-not-split', 'An entry of "tags" holds several values. A comma separates values, whether Node put it there or the client.'),
-      when('tags', (value) => lists(value) && value.join() !== joined.join() && value.map((tag) => tag.trim()).join() === joined.join(), 'tags-not-trimmed', 'An entry of "tags" has spaces around it. They stand around the comma, and do not belong to the value.'),
-      when('tags', (value) => lists(value) && value.length === 0, 'header-name-case', '"tags" is empty although X-Tag was sent. A name may come in any case; in req.headers all are in lower case.'),
-      when('tags', (value) => lists(value) && value.length === 4 && value.join().toLowerCase() === joined.join().toLowerCase() && value.join() !== joined.join(), 'tags-in-lower-case', 'The values in "tags" are in lower case. Only the names of fields are the same in any case; values are kept as they are.'),
-      when('tags', (value) => lists(value) && value.join() === joined.slice(0, 3).join(), 'tags-once', 'One value was sent twice and is in "tags" once. Each value counts.'),
-      when('tags', (value) => lists(value) && value.length < 4 && value.every((tag) => joined.includes(tag)), 'some-tags-only', 'Some values of X-Tag are missing from "tags". The same field may come more than once, its name in any case.'),
-      when('names', (value) => Array.isArray(value) && value.length > names.length, 'names-and-values', '"names" holds more than the names. req.rawHeaders is a flat list: a name, its value, the next name, …'),
-      when('names', (value) => Array.isArray(value) && value.every((name) => name === String(name).toLowerCase()), 'names-in-lower-case', '"names" is in lower case, and a name that came twice is there once: that is req.headers. What was sent stands in req.rawHeaders.'),
-      when('names', (value) => Array.isArray(value) && value.length < names.length, 'names-dropped', 'A name that came twice, in other letters or the same, is missing from "names". Every field counts.'),
+      when(
+        'type',
+        is(null),
+        'header-name-case',
+        '"type" is null although the client sent a Content-Type. In req.headers every name is in lower case.',
+      ),
+      when(
+        'cookie',
+        is(null),
+        'header-name-case',
+        '"cookie" is null although the client sent one. In req.headers every name is in lower case.',
+      ),
+      when(
+        'type',
+        is(`text/${two}`),
+        'second-content-type',
+        'Two Content-Type fields were sent, and "type" is the second. The first one counts, as in req.headers.',
+      ),
+      when(
+        'type',
+        (value) => String(value).includes(',') || Array.isArray(value),
+        'types-joined',
+        'Two Content-Type fields were sent, and "type" holds both. The first one counts, as in req.headers.',
+      ),
+      when(
+        'cookie',
+        is(`a=${one}, b=${two}`),
+        'cookies-joined-with-comma',
+        'Two Cookie fields were joined with a comma. Cookies are joined with "; ", as in req.headers.',
+      ),
+      when(
+        'cookie',
+        (value) => value === `a=${one}` || value === `b=${two}`,
+        'one-cookie-only',
+        'Two Cookie fields were sent, and "cookie" holds one of them. All count.',
+      ),
+      when(
+        'type',
+        is(`text/${one}`),
+        'type-shortened',
+        '"type" has lost its charset. It is the whole value of the field.',
+      ),
+      when(
+        'tags',
+        (value) => typeof value === 'string' && value.includes(','),
+        'tags-not-list',
+        '"tags" is one text. Node has joined the fields of X-Tag with commas; the answer is a list of the values.',
+      ),
+      when(
+        'tags',
+        (value) => [value].flat().join() === one,
+        'one-tag-only',
+        'X-Tag was sent three times, with four values, and "tags" has one of them. The same field may come more than once.',
+      ),
+      when(
+        'tags',
+        (value) => lists(value) && value.some((tag) => tag.includes(',')),
+        'tags-not-split',
+        'An entry of "tags" holds several values. A comma separates values, whether Node put it there or the client.',
+      ),
+      when(
+        'tags',
+        (value) =>
+          lists(value) &&
+          value.join() !== joined.join() &&
+          value.map((tag) => tag.trim()).join() === joined.join(),
+        'tags-not-trimmed',
+        'An entry of "tags" has spaces around it. They stand around the comma, and do not belong to the value.',
+      ),
+      when(
+        'tags',
+        (value) => lists(value) && value.length === 0,
+        'header-name-case',
+        '"tags" is empty although X-Tag was sent. A name may come in any case; in req.headers all are in lower case.',
+      ),
+      when(
+        'tags',
+        (value) =>
+          lists(value) &&
+          value.length === 4 &&
+          value.join().toLowerCase() === joined.join().toLowerCase() &&
+          value.join() !== joined.join(),
+        'tags-in-lower-case',
+        'The values in "tags" are in lower case. Only the names of fields are the same in any case; values are kept as they are.',
+      ),
+      when(
+        'tags',
+        (value) => lists(value) && value.join() === joined.slice(0, 3).join(),
+        'tags-once',
+        'One value was sent twice and is in "tags" once. Each value counts.',
+      ),
+      when(
+        'tags',
+        (value) => lists(value) && value.length < 4 && value.every((tag) => joined.includes(tag)),
+        'some-tags-only',
+        'Some values of X-Tag are missing from "tags". The same field may come more than once, its name in any case.',
+      ),
+      when(
+        'names',
+        (value) => Array.isArray(value) && value.length > names.length,
+        'names-and-values',
+        '"names" holds more than the names. req.rawHeaders is a flat list: a name, its value, the next name, …',
+      ),
+      when(
+        'names',
+        (value) =>
+          Array.isArray(value) && value.every((name) => name === String(name).toLowerCase()),
+        'names-in-lower-case',
+        '"names" is in lower case, and a name that came twice is there once: that is req.headers. What was sent stands in req.rawHeaders.',
+      ),
+      when(
+        'names',
+        (value) => Array.isArray(value) && value.length < names.length,
+        'names-dropped',
+        'A name that came twice, in other letters or the same, is missing from "names". Every field counts.',
+      ),
     ];
     const absent: Known[] = [
-      when('tags', (value) => Array.isArray(value) && value.length === 1, 'tags-of-nothing', 'X-Tag was not sent, and "tags" has an entry. An empty text, cut at its commas, still gives one empty piece.'),
-      when('type', (value) => typeof value === 'string', 'absent-header-not-null', 'Content-Type was not sent, so "type" is null.'),
-      when('cookie', (value) => typeof value === 'string', 'absent-header-not-null', 'Cookie was not sent, so "cookie" is null.'),
-      without('type', 'absent-header-missing', '"type" is missing from the JSON: undefined is dropped, null is kept. A field that was not sent is null.'),
-      without('cookie', 'absent-header-missing', '"cookie" is missing from the JSON: undefined is dropped, null is kept. A field that was not sent is null.'),
+      when(
+        'tags',
+        (value) => Array.isArray(value) && value.length === 1,
+        'tags-of-nothing',
+        'X-Tag was not sent, and "tags" has an entry. An empty text, cut at its commas, still gives one empty piece.',
+      ),
+      when(
+        'type',
+        (value) => typeof value === 'string',
+        'absent-header-not-null',
+        'Content-Type was not sent, so "type" is null.',
+      ),
+      when(
+        'cookie',
+        (value) => typeof value === 'string',
+        'absent-header-not-null',
+        'Cookie was not sent, so "cookie" is null.',
+      ),
+      without(
+        'type',
+        'absent-header-missing',
+        '"type" is missing from the JSON: undefined is dropped, null is kept. A field that was not sent is null.',
+      ),
+      without(
+        'cookie',
+        'absent-header-missing',
+        '"cookie" is missing from the JSON: undefined is dropped, null is kept. A field that was not sent is null.',
+      ),
     ];
     const odd: [string, string][] = [
       ['Host', 'localhost'],
@@ -576,14 +1125,25 @@ export default suite('03-request-anatomy', {
       ['__proto__', two],
       ['Connection', 'close'],
     ];
-    const inherited = 'An object that is filled under names from a client has these already; a Map has not.';
+    const inherited =
+      'An object that is filled under names from a client has these already; a Map has not.';
     const named: Probe = {
       request: {
         target: '/headers',
         headers: odd,
-        ...crash('proto-header-crash', `Header fields with the names __proto__ and constructor stopped the whole server. ${inherited}`),
+        ...crash(
+          'proto-header-crash',
+          `Header fields with the names __proto__ and constructor stopped the whole server. ${inherited}`,
+        ),
       },
-      expect: (answer) => expectAnswer(answer, 200, { tags: [three], names: odd.map(([name]) => name) }, [status(500, 'proto-header-500', `Header fields with the names __proto__ and constructor led to a 500. ${inherited}`)]),
+      expect: (answer) =>
+        expectAnswer(answer, 200, { tags: [three], names: odd.map(([name]) => name) }, [
+          status(
+            500,
+            'proto-header-500',
+            `Header fields with the names __proto__ and constructor led to a 500. ${inherited}`,
+          ),
+        ]),
     };
     await together(t, [
       {
@@ -608,9 +1168,18 @@ export default suite('03-request-anatomy', {
             ['host', 'localhost'],
             ['CONNECTION', 'close'],
           ],
-          ...crash('absent-header-crash', 'A request without X-Tag, Cookie and Content-Type stopped the whole server. A field that was not sent is undefined.'),
+          ...crash(
+            'absent-header-crash',
+            'A request without X-Tag, Cookie and Content-Type stopped the whole server. A field that was not sent is undefined.',
+          ),
         },
-        expect: (answer) => expectAnswer(answer, 200, { type: null, cookie: null, tags: [], names: ['host', 'CONNECTION'] }, absent),
+        expect: (answer) =>
+          expectAnswer(
+            answer,
+            200,
+            { type: null, cookie: null, tags: [], names: ['host', 'CONNECTION'] },
+            absent,
+          ),
       },
       ...(nodeItselfThrows() ? [] : [named]),
     ]);
@@ -628,54 +1197,123 @@ export default suite('03-request-anatomy', {
     const address = seen === '::ffff:127.0.0.1' ? seen : '127.0.0.1';
     const wanted = { address, port, encrypted: false, loopback: true };
     const causes: Known[] = [
-      when('address', is(forged), 'address-from-header', '"address" is what a header field claimed. Anybody can type that; req.socket knows who is connected.'),
-      when('encrypted', is(true), 'encrypted-from-header', '"encrypted" is true because a header field claimed it. This connection is plain TCP, and req.socket knows.'),
-      when('port', is(t.program.port), 'own-port', '"port" is the server\'s own. The client\'s end of the connection has another one: local is this side, remote the other.'),
+      when(
+        'address',
+        is(forged),
+        'address-from-header',
+        '"address" is what a header field claimed. Anybody can type that; req.socket knows who is connected.',
+      ),
+      when(
+        'encrypted',
+        is(true),
+        'encrypted-from-header',
+        '"encrypted" is true because a header field claimed it. This connection is plain TCP, and req.socket knows.',
+      ),
+      when(
+        'port',
+        is(t.program.port),
+        'own-port',
+        '"port" is the server\'s own. The client\'s end of the connection has another one: local is this side, remote the other.',
+      ),
       when('port', is(String(port)), 'port-as-text', '"port" is a text; it is a number.'),
-      when('loopback', (value, all) => value === false && String(all['address']).startsWith('::ffff:'), 'mapped-address', '"loopback" is false for ::ffff:127.0.0.1. On a server that listens on IPv6 too, an IPv4 address looks like this.'),
-      when('loopback', is(false), 'loopback-false', '"loopback" is false although the client sits on this machine, at 127.0.0.1.'),
-      without('encrypted', 'encrypted-undefined', '"encrypted" is missing from the JSON: on a plain connection req.socket.encrypted is undefined, and JSON drops that. It is false.'),
-      when('encrypted', is(null), 'encrypted-undefined', '"encrypted" is null. On a plain connection req.socket.encrypted is undefined; the answer is false.'),
-      without('address', 'address-missing', '"address" is missing from the JSON. The client\'s address is req.socket.remoteAddress.'),
+      when(
+        'loopback',
+        (value, all) => value === false && String(all['address']).startsWith('::ffff:'),
+        'mapped-address',
+        '"loopback" is false for ::ffff:127.0.0.1. On a server that listens on IPv6 too, an IPv4 address looks like this.',
+      ),
+      when(
+        'loopback',
+        is(false),
+        'loopback-false',
+        '"loopback" is false although the client sits on this machine, at 127.0.0.1.',
+      ),
+      without(
+        'encrypted',
+        'encrypted-undefined',
+        '"encrypted" is missing from the JSON: on a plain connection req.socket.encrypted is undefined, and JSON drops that. It is false.',
+      ),
+      when(
+        'encrypted',
+        is(null),
+        'encrypted-undefined',
+        '"encrypted" is null. On a plain connection req.socket.encrypted is undefined; the answer is false.',
+      ),
+      without(
+        'address',
+        'address-missing',
+        '"address" is missing from the JSON. The client\'s address is req.socket.remoteAddress.',
+      ),
     ];
     expectAnswer(first, 200, wanted, causes);
 
     const other = t.connect();
     await other.write(request);
     const second = await other.answer();
-    expectAnswer(second, 200, { ...wanted, port: other.localPort }, [when('port', is(port), 'peer-remembered', '"port" is that of another client, who called before. What belongs to one request must not outlive it.'), ...causes]);
+    expectAnswer(second, 200, { ...wanted, port: other.localPort }, [
+      when(
+        'port',
+        is(port),
+        'peer-remembered',
+        '"port" is that of another client, who called before. What belongs to one request must not outlive it.',
+      ),
+      ...causes,
+    ]);
   },
 
   async 'Read the body'(t) {
     const read = reader(t);
     const text = (extra: string): Buffer => Buffer.from(`${t.word()} naïve €${extra}`);
     const sent = { headers: { Host: 'localhost' }, causes: { 'no-answer': bodyNotAnswered } };
-    for (const body of [text(' \u{1f375}\n'), text('')]) expectBody(await t.post('/body', body, sent), body);
+    for (const body of [text(' \u{1f375}\n'), text('')])
+      expectBody(await t.post('/body', body, sent), body);
 
     // A letter of three bytes, cut in two; and two clients at once.
     const [left, right] = [text(' !'), text(' ?')];
     const cut = left.indexOf('€') + 1;
-    const [a, b] = await Promise.all([upload(t, left, cut), upload(t, right, right.indexOf('€') + 2)]);
+    const [a, b] = await Promise.all([
+      upload(t, left, cut),
+      upload(t, right, right.indexOf('€') + 2),
+    ]);
     await read();
     t.check(a.connection.received.length === 0, {
       diagnosis: 'answered-too-early',
-      message: 'POST /body was answered before the whole body had come. Wait for the end of the stream.',
+      message:
+        'POST /body was answered before the whole body had come. Wait for the end of the stream.',
       expected: 'no answer before the body has ended',
       actual: a.connection.received.toString('utf8'),
     });
     await Promise.all([a.connection.write(a.rest), b.connection.write(b.rest)]);
-    const split = when('text', (value) => String(value).includes('�'), 'character-split', 'The text holds � where a letter was. A piece may end inside a letter: put all bytes together first, then decode once.');
+    const split = when(
+      'text',
+      (value) => String(value).includes('�'),
+      'character-split',
+      'The text holds � where a letter was. A piece may end inside a letter: put all bytes together first, then decode once.',
+    );
     const mixed = (other: Buffer): Known =>
-      when('text', (value) => [0, -1].some((end) => String(value).includes(other.toString('utf8').split(' ').at(end) ?? '')), 'bodies-mixed', 'Two clients sent at the same time, and the text holds what the other one sent. What belongs to one request must live inside its handler.');
+      when(
+        'text',
+        (value) =>
+          [0, -1].some((end) =>
+            String(value).includes(other.toString('utf8').split(' ').at(end) ?? ''),
+          ),
+        'bodies-mixed',
+        'Two clients sent at the same time, and the text holds what the other one sent. What belongs to one request must live inside its handler.',
+      );
     expectBody(await a.connection.answer(sent), left, [mixed(right), split], { before: false });
     expectBody(await b.connection.answer(sent), right, [mixed(left), split], { before: false });
 
     // None at all; one without a Content-Length; one that is longer than a single read brings.
     const piece = text('');
-    const chunk = Buffer.concat([Buffer.from(`${piece.length.toString(16)}\r\n`), piece, Buffer.from('\r\n')]);
+    const chunk = Buffer.concat([
+      Buffer.from(`${piece.length.toString(16)}\r\n`),
+      piece,
+      Buffer.from('\r\n'),
+    ]);
     const chunkedNotAnswered = {
       diagnosis: 'chunked-not-answered',
-      message: 'A body that comes in chunks, without Content-Length, got no answer. The stream says when it ends; Content-Length need not be there.',
+      message:
+        'A body that comes in chunks, without Content-Length, got no answer. The stream says when it ends; Content-Length need not be there.',
     };
     const long = Buffer.from('€'.repeat(t.int(30_000, 40_000)));
     const [none, chunked, whole] = await Promise.all([
@@ -696,7 +1334,13 @@ export default suite('03-request-anatomy', {
     first.connection.reset();
     second.connection.end();
     await read();
-    const canary = await t.get('/line', crash('half-body-crash', 'A client hung up half way through its body, and that stopped the whole server. Reading req fails then: whatever waits for the body must catch it.'));
+    const canary = await t.get(
+      '/line',
+      crash(
+        'half-body-crash',
+        'A client hung up half way through its body, and that stopped the whole server. Reading req fails then: whatever waits for the body must catch it.',
+      ),
+    );
     expectAnswer(canary, 200, { method: 'GET' });
   },
 
@@ -708,13 +1352,21 @@ export default suite('03-request-anatomy', {
     await stayed.write('GET /line HTTP/1.1\r\nHost: localhost\r\n\r\n');
     await stayed.answer();
     stayed.reset();
-    await Promise.all([t.get('/line'), t.head('/line'), t.get('/nothing'), t.get('*'), t.post('/line', t.word()), t.post('/body', t.word())]);
+    await Promise.all([
+      t.get('/line'),
+      t.head('/line'),
+      t.get('/nothing'),
+      t.get('*'),
+      t.post('/line', t.word()),
+      t.post('/body', t.word()),
+    ]);
     await read();
     const healthy = await counts(t);
     expectNotReset(healthy, start);
     healthy.answer.expect(healthy.left === start.left && healthy.halfSent === start.halfSent, {
       diagnosis: 'healthy-counted',
-      message: 'Clients were counted that had got their whole answer. A response closes in any case, and a request that was read is destroyed in any case: only writableFinished of the response tells them apart.',
+      message:
+        'Clients were counted that had got their whole answer. A response closes in any case, and a request that was read is destroyed in any case: only writableFinished of the response tells them apart.',
       expected: `left ${start.left}, halfSent ${start.halfSent}`,
       actual: `left ${healthy.left}, halfSent ${healthy.halfSent}`,
     });
@@ -727,12 +1379,14 @@ export default suite('03-request-anatomy', {
       {
         if: (grown) => grown.left === 0 && grown.halfSent === 0,
         diagnosis: 'half-sent-not-counted',
-        message: 'A client hung up in the middle of its body, and neither count grew. Its response closes without having been finished; look there.',
+        message:
+          'A client hung up in the middle of its body, and neither count grew. Its response closes without having been finished; look there.',
       },
       {
         if: (grown) => grown.left === 1 && grown.halfSent === 0,
         diagnosis: 'complete-not-seen',
-        message: 'A client hung up in the middle of its body. It was counted in left, but not in halfSent: its req.complete stays false for good.',
+        message:
+          'A client hung up in the middle of its body. It was counted in left, but not in halfSent: its req.complete stays false for good.',
       },
       {
         if: (grown) => grown.left > 1,
@@ -743,19 +1397,29 @@ export default suite('03-request-anatomy', {
 
     // Two that have sent everything and leave before the answer, on a path that takes its time.
     const waiting = [t.connect(), t.connect()];
-    await Promise.all(waiting.map((connection) => connection.write('GET /wait HTTP/1.1\r\nHost: localhost\r\n\r\n')));
+    await Promise.all(
+      waiting.map((connection) =>
+        connection.write('GET /wait HTTP/1.1\r\nHost: localhost\r\n\r\n'),
+      ),
+    );
     await read();
     const still = await counts(t);
     const answers = (): string => waiting.map(({ received }) => received.toString('utf8')).join('');
     const answered = {
       diagnosis: 'wait-answered',
-      message: 'GET /wait was answered at once. It takes five seconds, so that a client has time to hang up.',
+      message:
+        'GET /wait was answered at once. It takes five seconds, so that a client has time to hang up.',
     };
-    t.check(answers() === '', { ...answered, expected: 'no answer for five seconds', actual: answers().split('\r\n')[0] });
+    t.check(answers() === '', {
+      ...answered,
+      expected: 'no answer for five seconds',
+      actual: answers().split('\r\n')[0],
+    });
     expectNotReset(still, afterHalf);
     still.answer.expect(still.left === afterHalf.left && still.halfSent === afterHalf.halfSent, {
       diagnosis: 'waiting-counted',
-      message: 'Clients that are still there, and wait for their answer, were counted. They have not left.',
+      message:
+        'Clients that are still there, and wait for their answer, were counted. They have not left.',
       expected: `left ${afterHalf.left}, halfSent ${afterHalf.halfSent}`,
       actual: `left ${still.left}, halfSent ${still.halfSent}`,
     });
@@ -766,12 +1430,14 @@ export default suite('03-request-anatomy', {
       {
         if: (grown) => grown.left === 0,
         diagnosis: 'unanswered-not-counted',
-        message: 'Two clients sent their whole request and left before the answer, and they were not counted. Their req.complete is true: only the response, which closes unfinished, knows that they left.',
+        message:
+          'Two clients sent their whole request and left before the answer, and they were not counted. Their req.complete is true: only the response, which closes unfinished, knows that they left.',
       },
       {
         if: (grown) => grown.left === 1,
         diagnosis: 'one-way-to-leave',
-        message: 'Two clients left before their answer, one with an orderly end of the connection and one with a reset, and one of them was counted. Either way the response closes unfinished.',
+        message:
+          'Two clients left before their answer, one with an orderly end of the connection and one with a reset, and one of them was counted. Either way the response closes unfinished.',
       },
       {
         if: (grown) => grown.left > 2,
@@ -781,7 +1447,8 @@ export default suite('03-request-anatomy', {
       {
         if: (grown) => grown.halfSent > 0,
         diagnosis: 'whole-request-counted-half',
-        message: 'A client that had sent its whole request was counted in halfSent. That is only for those whose req.complete stayed false.',
+        message:
+          'A client that had sent its whole request was counted in halfSent. That is only for those whose req.complete stayed false.',
       },
     ]);
   },

@@ -7,7 +7,8 @@ import type { OutcomeCauses, Trial } from '../scripts/kernel/trial.ts';
 
 const escaped = encodeURIComponent;
 const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
-const mediaType = (answer: Answer): string => (answer.header('Content-Type') ?? '').split(';')[0]?.trim().toLowerCase() ?? '';
+const mediaType = (answer: Answer): string =>
+  (answer.header('Content-Type') ?? '').split(';')[0]?.trim().toLowerCase() ?? '';
 
 /** Text in UTF-8, and labelled so. */
 function expectPlainText(answer: Answer): void {
@@ -15,12 +16,14 @@ function expectPlainText(answer: Answer): void {
     {
       if: (a) => a.header('Content-Type') === undefined,
       diagnosis: 'no-content-type',
-      message: 'The response has no Content-Type, so the client has to guess what the body is. Node never guesses one for you.',
+      message:
+        'The response has no Content-Type, so the client has to guess what the body is. Node never guesses one for you.',
     },
     {
       if: (a) => mediaType(a) === 'text/plain',
       diagnosis: 'no-charset',
-      message: 'The Content-Type says text/plain, but not charset=utf-8, so the client has to guess how the bytes become letters.',
+      message:
+        'The Content-Type says text/plain, but not charset=utf-8, so the client has to guess how the bytes become letters.',
     },
   ]);
 }
@@ -32,7 +35,8 @@ function expectRefusal(answer: Answer, causes: Cause[] = []): void {
     {
       if: (a) => a.status === 500,
       diagnosis: 'refused-with-500',
-      message: "The status is 500, which says that the server is at fault. The mistake is the client's: answer 400.",
+      message:
+        "The status is 500, which says that the server is at fault. The mistake is the client's: answer 400.",
     },
   ]);
 }
@@ -88,13 +92,17 @@ function expectCookies(answer: Answer, pairs: string[]): void {
   const got = fields.map(pairOf);
   const all = fields.join('\n');
   const expected = pairs.map((pair) => `Set-Cookie: ${pair}`).join('\n');
-  const actual = fields.length > 0 ? fields.map((field) => `Set-Cookie: ${brief(field)}`).join('\n') : 'no Set-Cookie';
+  const actual =
+    fields.length > 0
+      ? fields.map((field) => `Set-Cookie: ${brief(field)}`).join('\n')
+      : 'no Set-Cookie';
   if ([...got].sort().join('\n') === [...pairs].sort().join('\n')) return;
   const last = pairs.at(-1) ?? '';
   if (fields.length === 1 && pairs.length > 1 && pairs.every((pair) => all.includes(pair))) {
     answer.fail({
       diagnosis: 'cookies-joined',
-      message: 'All cookies stand in one Set-Cookie field. A browser takes that for one cookie with odd attributes: each cookie needs a field of its own.',
+      message:
+        'All cookies stand in one Set-Cookie field. A browser takes that for one cookie with odd attributes: each cookie needs a field of its own.',
       expected,
       actual,
     });
@@ -102,7 +110,8 @@ function expectCookies(answer: Answer, pairs: string[]): void {
   if (fields.length === 1 && pairs.length > 1 && got[0] === last) {
     answer.fail({
       diagnosis: 'cookie-replaced',
-      message: 'Only the last cookie arrived: setHeader replaces what was set under the same name before. Give it all cookies at once, as an array.',
+      message:
+        'Only the last cookie arrived: setHeader replaces what was set under the same name before. Give it all cookies at once, as an array.',
       expected,
       actual,
     });
@@ -137,18 +146,26 @@ function expectBodyless(answer: Answer, status: number): void {
 }
 
 const row = (n: number): string => `${n} `.padEnd(9_999, '.') + '\n';
-const rowsUpTo = (count: number): string => Array.from({ length: count }, (_, index) => row(index + 1)).join('');
+const rowsUpTo = (count: number): string =>
+  Array.from({ length: count }, (_, index) => row(index + 1)).join('');
 
 /** Finds the first row that is not in its place. */
 function expectRows(answer: Answer, count: number): void {
   answer.expectStatus(200);
   if (answer.text === rowsUpTo(count)) return;
   const lines = answer.text.split('\n').slice(0, -1);
-  const at = Array.from({ length: count }, (_, index) => index).findIndex((index) => `${lines[index]}\n` !== row(index + 1));
-  const number = (index: number): number => Number(/^\d+(?= )/.exec(lines[index] ?? '')?.[0] ?? NaN);
-  const shown = (line: string | undefined): string => (line === undefined ? '(nothing)' : `${brief(line, 40)} (${Buffer.byteLength(line) + 1} bytes)`);
+  const at = Array.from({ length: count }, (_, index) => index).findIndex(
+    (index) => `${lines[index]}\n` !== row(index + 1),
+  );
+  const number = (index: number): number =>
+    Number(/^\d+(?= )/.exec(lines[index] ?? '')?.[0] ?? NaN);
+  const shown = (line: string | undefined): string =>
+    line === undefined ? '(nothing)' : `${brief(line, 40)} (${Buffer.byteLength(line) + 1} bytes)`;
   const expected = at < 0 ? `${count} rows` : `row ${at + 1}: ${shown(row(at + 1).trimEnd())}`;
-  const actual = at < 0 ? `${lines.length} rows, ${answer.body.length} bytes` : `row ${at + 1}: ${shown(lines[at])}`;
+  const actual =
+    at < 0
+      ? `${lines.length} rows, ${answer.body.length} bytes`
+      : `row ${at + 1}: ${shown(lines[at])}`;
   if (at > 0 && number(at) > 0 && number(at) <= at) {
     answer.fail({
       diagnosis: 'row-twice',
@@ -175,7 +192,10 @@ function expectRows(answer: Answer, count: number): void {
   }
   answer.fail({
     diagnosis: at < 0 ? 'too-many-rows' : 'wrong-row',
-    message: at < 0 ? `There is more in the body than the ${count} rows.` : `Row ${at + 1} is not what was expected: the number, a space, dots up to 9,999 characters, a line feed.`,
+    message:
+      at < 0
+        ? `There is more in the body than the ${count} rows.`
+        : `Row ${at + 1} is not what was expected: the number, a space, dots up to 9,999 characters, a line feed.`,
     expected,
     actual,
   });
@@ -202,7 +222,11 @@ async function expectModest(t: Trial, before: number, idle: number): Promise<voi
   const grown = (): number => (program.memory() ?? before) - before;
   const began = performance.now();
   let still = { since: began, bytes: grown() };
-  while (performance.now() - began < stall.watchMs && program.exit === null && grown() < stall.limit) {
+  while (
+    performance.now() - began < stall.watchMs &&
+    program.exit === null &&
+    grown() < stall.limit
+  ) {
     const work = await program.ping(1000);
     if (work !== undefined && work <= idle) break;
     const now = performance.now();
@@ -220,618 +244,748 @@ async function expectModest(t: Trial, before: number, idle: number): Promise<voi
   });
 }
 
-export default suite('04-response-anatomy', {
-  async 'Say what the body is'(t) {
-    const name = `Zoë ${t.word()} €`;
-    const text = `Hello, ${name}!\n`;
-    const bytes = Buffer.byteLength(text);
-    // On a connection of its own: bytes that are missing or too many show at once.
-    const answer = await t.get(`/greeting?name=${escaped(name)}`, { headers: { Connection: 'close' } });
-    answer.expectStatus(200);
-    const whole = Buffer.concat([answer.body, answer.trailing]).toString('utf8');
-    if (answer.framing === 'content-length' && answer.header('Content-Length') !== String(bytes) && whole === text) {
-      answer.fail({
-        diagnosis: 'length-in-characters',
-        message: `The body has ${bytes} bytes, and Content-Length says ${answer.header('Content-Length')}: the client cuts it off, and takes the rest for the next response. A text's length counts UTF-16 units; ë is two bytes, € three.`,
-        expected: `Content-Length: ${bytes}`,
-        actual: `Content-Length: ${answer.header('Content-Length')}`,
+export default suite(
+  '04-response-anatomy',
+  {
+    async 'Say what the body is'(t) {
+      const name = `Zoë ${t.word()} €`;
+      const text = `Hello, ${name}!\n`;
+      const bytes = Buffer.byteLength(text);
+      // On a connection of its own: bytes that are missing or too many show at once.
+      const answer = await t.get(`/greeting?name=${escaped(name)}`, {
+        headers: { Connection: 'close' },
       });
-    }
-    answer.expectText(text, [
-      {
-        if: (a) => a.text.includes('%'),
-        diagnosis: 'name-not-decoded',
-        message: 'The name in the body is still percent-encoded. searchParams.get decodes it.',
-      },
-      {
-        if: (a) => a.text.includes('�'),
-        diagnosis: 'body-not-utf8',
-        message: 'The body is not UTF-8: its bytes are no letters in the charset that the response names.',
-      },
-    ]);
-    expectPlainText(answer);
-    answer.expectHeader('Content-Length', String(bytes), [
-      {
-        if: (a) => a.framing === 'chunked' || a.framing === 'close',
-        diagnosis: 'no-content-length',
-        message: 'The response has no Content-Length. A writeHead or a write before end sends the header section before Node has counted: set the length yourself.',
-      },
-    ]);
-
-    const world = await t.get('/greeting');
-    world.expectStatus(200);
-    world.expectText('Hello, world!\n', [
-      {
-        if: (a) => /null|undefined/.test(a.text),
-        diagnosis: 'absent-name',
-        message: 'Without a name in the query, searchParams.get gives null, and that stands in the body now.',
-      },
-    ]);
-    world.expectHeader('Content-Length', '14');
-    expectPlainText(world);
-  },
-
-  async 'Choose the status line'(t) {
-    for (const code of [t.pick([404, 410, 429]), t.pick([201, 202]), t.pick([500, 502, 503])]) {
-      const answer = await t.get(`/status?code=${code}`);
-      answer.expectStatus(code, [
-        {
-          if: (a) => a.status === 200,
-          diagnosis: 'status-not-sent',
-          message: 'The status line says 200. Either the status was never set, or it was set after the first write: the status line goes first, and later changes are ignored without a word.',
-        },
-      ]);
-      answer.expect(answer.reason === STATUS_CODES[code], {
-        diagnosis: 'wrong-status-message',
-        message: 'The text after the status code is not the standard one. Node fills it in when you leave statusMessage alone.',
-        expected: `${code} ${STATUS_CODES[code]}`,
-        actual: `${answer.status} ${brief(answer.reason)}`,
-      });
-    }
-    const interim = {
-      diagnosis: 'code-not-checked',
-      message: 'The code 100 went into the status line, and that is no final answer: a status below 200 only announces one. Check the code first.',
-    };
-    const ask = (code: string): Promise<Answer> =>
-      t.get(`/status?code=${code}`, code === '100' ? { causes: { 'no-answer': interim, 'connection-closed': interim } } : {});
-    const expectRefused = (answer: Answer): void =>
-      expectRefusal(answer, [
-        {
-          if: (a) => a.status === 404 && a.exchange.target.startsWith('/status?code=404'),
-          diagnosis: 'code-half-read',
-          message: 'parseInt reads as far as it can and drops the rest, so that this code counts as 404. Number() takes the whole text or gives NaN.',
-        },
-      ]);
-    // One by one, so that the one that stops the server is named; the others at once.
-    for (const code of ['99', '100', t.word()]) expectRefused(await ask(code));
-    const others = ['600', '-404', '404.5', `404${t.word()}`, ''].map(ask);
-    for (const answer of await Promise.all([...others, t.get('/status')])) expectRefused(answer);
-
-    const teapot = await t.get('/teapot');
-    teapot.expectStatus(418);
-    teapot.expect(teapot.reason === 'Short and stout', {
-      diagnosis: /teapot/i.test(teapot.reason) ? 'standard-status-message' : 'wrong-status-message',
-      message: /teapot/i.test(teapot.reason)
-        ? 'The status line has the standard text. statusMessage replaces it, and so does the second argument of writeHead.'
-        : 'The text after the status code is not the one that was asked for.',
-      expected: '418 Short and stout',
-      actual: `${teapot.status} ${brief(teapot.reason)}`,
-    });
-
-    const unknown = await t.get(`/${t.word()}`);
-    unknown.expectStatus(404);
-  },
-
-  async 'Set and read header fields'(t) {
-    const asked = t.pick(['x-ReQuEsT-iD', 'X-REQUEST-ID', 'X-request-Id']);
-    const answer = await t.get(`/fields?name=${asked}`);
-    answer.expectStatus(200);
-    const first = requestId(answer);
-    answer.expect(mediaType(answer) === 'application/json', {
-      diagnosis: answer.header('Content-Type') === undefined ? 'no-content-type' : 'wrong-content-type',
-      message: 'The body is JSON, and the response does not say so. Node never guesses a Content-Type.',
-      expected: 'Content-Type: application/json',
-      actual: `Content-Type: ${brief(answer.header('Content-Type') ?? '(none)')}`,
-    });
-    const about = fieldsOf(answer);
-    const names: unknown[] = Array.isArray(about.names) ? about.names : [];
-    const wanted = ['content-type', 'x-request-id'];
-    const lower = names.map((name) => String(name).toLowerCase());
-    const described = { expected: `names with ${wanted.join(' and ')} in it`, actual: brief(JSON.stringify(about.names) ?? 'no names', 200) };
-    answer.expect(Array.isArray(about.names), {
-      diagnosis: 'names-no-list',
-      message: 'names is not a list.',
-      ...described,
-    });
-    answer.expect(lower.includes('content-type'), {
-      diagnosis: 'type-not-listed',
-      message: 'content-type is not among the names, although the response has one. Either the names were asked for before it was set, or it was given to writeHead, which getHeaderNames knows nothing of.',
-      ...described,
-    });
-    answer.expect(lower.includes('x-request-id'), {
-      diagnosis: 'id-not-listed',
-      message: 'x-request-id is not among the names, although the response has one: it was set after the names were asked for, or not with setHeader.',
-      ...described,
-    });
-    answer.expect(names.every((name) => name === String(name).toLowerCase()), {
-      diagnosis: 'names-not-lower-case',
-      message: 'The names are not in lower case. getHeaderNames gives them so.',
-      ...described,
-    });
-    const absent = lower.find((name) => answer.header(name) === undefined);
-    answer.expect(absent === undefined && new Set(lower).size === lower.length, {
-      diagnosis: 'wrong-names',
-      message: absent === undefined ? 'A name is listed twice; each name has one value.' : `names holds ${JSON.stringify(brief(String(absent), 40))}, and the response has no such field.`,
-      ...described,
-    });
-    answer.expect(about.has === true, {
-      diagnosis: 'wrong-has',
-      message: `The response has an X-Request-Id, and has is not true for ${asked}. Names count in any case: hasHeader knows that, a look into a list does not.`,
-      expected: '"has":true',
-      actual: brief(answer.text, 200),
-    });
-    const unknown = about.value === null || about.value === undefined;
-    answer.expect(String(about.value).toLowerCase() === first, {
-      diagnosis: unknown ? 'value-not-found' : 'wrong-value',
-      message: unknown
-        ? `The response has an X-Request-Id, and value holds none for ${asked}. Names count in any case: getHeader knows that, a look into an object does not.`
-        : 'value is not the X-Request-Id that this response carries. getHeader gives what was set; a second randomUUID() makes another id.',
-      expected: `"value":"${first}"`,
-      actual: brief(answer.text, 200),
-    });
-
-    const type = await t.get('/fields?name=CONTENT-Type');
-    const typed = fieldsOf(type);
-    type.expect(typed.has === true && typed.value === type.header('Content-Type'), {
-      diagnosis: typed.has === true ? 'wrong-value' : 'wrong-has',
-      message: 'Content-Type is set, whatever the case of the name asked for; has and value do not say so.',
-      expected: `"has":true,"value":${JSON.stringify(type.header('Content-Type'))}`,
-      actual: brief(type.text, 200),
-    });
-
-    const word = t.word();
-    const none = await t.get(`/fields?name=X-${word}`);
-    const nothing = fieldsOf(none);
-    none.expect(nothing.has === false, {
-      diagnosis: 'wrong-has',
-      message: 'The response has no such field, and has is not false.',
-      expected: '"has":false',
-      actual: brief(none.text, 200),
-    });
-    none.expect(nothing.value === null, {
-      diagnosis: nothing.value === undefined ? 'value-vanished' : 'wrong-value',
-      message:
-        nothing.value === undefined
-          ? 'For a field that is not set value is missing: getHeader gives undefined, and JSON.stringify leaves that out. Say null.'
-          : 'The response has no such field, and value is not null.',
-      expected: '"value":null',
-      actual: brief(none.text, 200),
-    });
-
-    const targets = ['/greeting', '/status?code=503', '/status?code=abc', '/teapot', `/${word}`, '/fields'];
-    const own = '1b4e28ba-2fa1-41d2-883f-0016d3cca427';
-    const others = await Promise.all([
-      ...targets.map((target) => t.get(target)),
-      t.get('/greeting', { headers: { 'X-Request-Id': own } }),
-    ]);
-    const ids = others.map(requestId);
-    const taken = others.find((_, index) => ids[index] === own);
-    taken?.fail({
-      diagnosis: 'request-id-from-client',
-      message: "The response carries the id that the request brought along. This id is the server's own, so that no client can choose it.",
-      expected: 'a fresh UUID',
-      actual: `X-Request-Id: ${own}`,
-    });
-    const alone = [await t.get('/greeting', { headers: { Connection: 'close' } }), await t.get('/fields', { headers: { Connection: 'close' } })];
-    const different = (answers: string[]): boolean => new Set(answers).size === answers.length;
-    t.check(different(alone.map(requestId)), {
-      diagnosis: 'request-id-not-fresh',
-      message: 'Two responses carry the same X-Request-Id. Make it inside the handler, once for each request; a line at the top of the file runs once.',
-      expected: 'two ids',
-      actual: `X-Request-Id: ${alone.map(requestId)[0]}, twice`,
-    });
-
-    const connection = t.connect();
-    const request = (target: string): string => `GET ${target} HTTP/1.1\r\nHost: localhost\r\n\r\n`;
-    await connection.write(request('/greeting'));
-    const before = await connection.answer();
-    await connection.write(request(`/${word}`));
-    const exchange = await connection.attempt();
-    const all = [first, requestId(type), requestId(none), ...ids, ...alone.map(requestId)];
-    // Whoever closes each connection after one response has no second one to compare.
-    if (exchange.outcome === 'answered') {
-      const after = new Answer(exchange);
-      t.check(requestId(before) !== requestId(after), {
-        diagnosis: 'request-id-per-connection',
-        message: 'Two responses on one connection carry the same X-Request-Id: it belongs to the request, not to the connection or its socket.',
-        expected: 'two ids',
-        actual: `X-Request-Id: ${requestId(after)}, twice`,
-      });
-    }
-    t.check(different(all), {
-      diagnosis: 'request-id-repeated',
-      message: 'Two responses carry the same X-Request-Id. Each response gets a new one, whatever was asked for and whoever asked.',
-      expected: `${all.length} different ids`,
-      actual: `${new Set(all).size} different ids`,
-    });
-  },
-
-  async 'Hand out cookies, refuse line breaks'(t) {
-    const names = ['theme', `lang-${t.word()}`, `Z_${t.int(10, 99)}`];
-    const pairs = names.map((name) => `${name}=${t.word()}-${t.int(1, 99)}_X`);
-    const answer = await t.get(`/cookies?${pairs.join('&')}`);
-    answer.expectStatus(200);
-    requestId(answer);
-    expectCookies(answer, pairs);
-    const single = await t.get(`/cookies?${pairs[0]}`);
-    single.expectStatus(200);
-    expectCookies(single, pairs.slice(0, 1));
-
-    const word = t.word();
-    const ask = (value: string): Promise<Answer> => t.get(`/cookies?theme=dark&${word}=${escaped(value)}`);
-    const expectRefused = (answer: Answer, value: string): void => {
-      answer.expect(answer.header('X-Evil') === undefined, {
-        diagnosis: 'header-injected',
-        message: "The client's line break went into the header, and what followed it has become a header field of its own. The client writes your responses.",
-        expected: 'status 400',
-        actual: `X-Evil: ${brief(answer.header('X-Evil') ?? '')}`,
-      });
-      expectRefusal(answer, [
-        {
-          if: (a) => /[\r\n]/.test(value) && a.status < 400,
-          diagnosis: 'line-break-accepted',
-          message: 'A value with a line break in it was accepted. Refuse it: taken out, cut off or encoded, it is a value that nobody meant.',
-        },
-        {
-          if: (a) => value.includes(';') && a.status < 400,
-          diagnosis: 'attribute-injected',
-          message: "A value with a semicolon was accepted. It ends the cookie's value: what follows is an attribute, such as Domain, and now the client writes it.",
-        },
-        {
-          if: (a) => value === '' && a.status < 400,
-          diagnosis: 'empty-accepted',
-          message: 'A parameter with an empty value was accepted.',
-        },
-        {
-          if: (a) => a.status < 400,
-          diagnosis: 'character-accepted',
-          message: `The value ${JSON.stringify(value)} was accepted. Say what is allowed (letters, digits, - and _), not what is forbidden, and look at the whole value.`,
-        },
-      ]);
-      answer.expectNoHeader('Set-Cookie', [
-        {
-          if: () => true,
-          diagnosis: 'cookie-with-refusal',
-          message: 'The status is 400, and a cookie is set all the same. Check every pair before you set the first.',
-        },
-      ]);
-      requestId(answer);
-    };
-    // One by one, so that the one that stops the server is named; the others at once.
-    for (const value of [`a\r\nX-Evil: ${word}`, `a\nX-Evil: ${word}`, 'a\rb', 'a€', 'a\0']) expectRefused(await ask(value), value);
-    const values = ['a; Domain=example.org', 'a\n', 'é', 'a b', 'a,b', 'a=b', '"a"', 'a.b', '100%', '+', ''];
-    const answers = await Promise.all(values.map(ask));
-    for (const [index, value] of values.entries()) if (answers[index]) expectRefused(answers[index], value);
-    for (const name of [`${word}\r\nX-Evil: yes`, `${word};`, `${word}€`, '']) {
-      const refused = await t.get(`/cookies?${escaped(name)}=dark&theme=dark`);
-      expectRefusal(refused, [
-        {
-          if: (a) => a.status < 400,
-          diagnosis: 'name-not-checked',
-          message: `The name ${JSON.stringify(name)} was accepted. It goes into the header just as the value does.`,
-        },
-      ]);
-      refused.expectNoHeader('Set-Cookie');
-    }
-  },
-
-  async 'Leave the body out'(t) {
-    for (const status of [204, 304]) expectBodyless(await t.get(`/status?code=${status}`), status);
-
-    const name = `Zoë ${t.word()}`;
-    const target = `/greeting?name=${escaped(name)}`;
-    const head = await t.head(target);
-    head.expectStatus(200, [
-      {
-        if: (a) => a.status >= 400,
-        diagnosis: 'head-refused',
-        message: 'HEAD asks for what GET would answer, without the body. Here it is refused: look for a comparison with the method GET.',
-      },
-    ]);
-    head.expectNoBody();
-    expectPlainText(head);
-    head.expectHeader('Content-Length', String(Buffer.byteLength(`Hello, ${name}!\n`)), [
-      {
-        if: (a) => a.header('Content-Length') === undefined,
-        diagnosis: 'head-without-length',
-        message: 'GET /greeting has a Content-Length, HEAD has none. Without a body to send Node counts nothing: set the length yourself.',
-      },
-      {
-        if: (a) => a.header('Content-Length') === '0',
-        diagnosis: 'head-length-zero',
-        message: 'The Content-Length says 0. For HEAD it is the length of the body that GET would have got.',
-      },
-    ]);
-    requestId(head);
-
-    const word = t.word();
-    const [status, teapot, unknown, refused, cookies, fields, none] = await Promise.all(
-      ['/status?code=503', '/teapot', `/${word}`, '/status?code=99', `/cookies?${word}=1&theme=dark`, '/fields?name=x', '/status?code=204'].map((asked) => t.head(asked)),
-    );
-    const wanted: [Answer | undefined, number, string?][] = [
-      [status, 503],
-      [teapot, 418, 'Short and stout'],
-      [unknown, 404],
-      [refused, 400],
-      [cookies, 200],
-      [fields, 200],
-      [none, 204],
-    ];
-    for (const [answer, code, reason] of wanted) {
-      answer?.expectStatus(code, [
-        {
-          if: () => true,
-          diagnosis: 'head-differs',
-          message: 'HEAD has another status than GET: it gets the same status and header fields, and only the body is left out.',
-        },
-      ]);
-      answer?.expectNoBody();
-      if (answer && reason !== undefined && answer.reason !== reason) {
+      answer.expectStatus(200);
+      const whole = Buffer.concat([answer.body, answer.trailing]).toString('utf8');
+      if (
+        answer.framing === 'content-length' &&
+        answer.header('Content-Length') !== String(bytes) &&
+        whole === text
+      ) {
         answer.fail({
-          diagnosis: 'head-differs',
-          message: 'HEAD has another status line than GET.',
-          expected: `${code} ${reason}`,
+          diagnosis: 'length-in-characters',
+          message: `The body has ${bytes} bytes, and Content-Length says ${answer.header('Content-Length')}: the client cuts it off, and takes the rest for the next response. A text's length counts UTF-16 units; ë is two bytes, € three.`,
+          expected: `Content-Length: ${bytes}`,
+          actual: `Content-Length: ${answer.header('Content-Length')}`,
+        });
+      }
+      answer.expectText(text, [
+        {
+          if: (a) => a.text.includes('%'),
+          diagnosis: 'name-not-decoded',
+          message: 'The name in the body is still percent-encoded. searchParams.get decodes it.',
+        },
+        {
+          if: (a) => a.text.includes('�'),
+          diagnosis: 'body-not-utf8',
+          message:
+            'The body is not UTF-8: its bytes are no letters in the charset that the response names.',
+        },
+      ]);
+      expectPlainText(answer);
+      answer.expectHeader('Content-Length', String(bytes), [
+        {
+          if: (a) => a.framing === 'chunked' || a.framing === 'close',
+          diagnosis: 'no-content-length',
+          message:
+            'The response has no Content-Length. A writeHead or a write before end sends the header section before Node has counted: set the length yourself.',
+        },
+      ]);
+
+      const world = await t.get('/greeting');
+      world.expectStatus(200);
+      world.expectText('Hello, world!\n', [
+        {
+          if: (a) => /null|undefined/.test(a.text),
+          diagnosis: 'absent-name',
+          message:
+            'Without a name in the query, searchParams.get gives null, and that stands in the body now.',
+        },
+      ]);
+      world.expectHeader('Content-Length', '14');
+      expectPlainText(world);
+    },
+
+    async 'Choose the status line'(t) {
+      for (const code of [t.pick([404, 410, 429]), t.pick([201, 202]), t.pick([500, 502, 503])]) {
+        const answer = await t.get(`/status?code=${code}`);
+        answer.expectStatus(code, [
+          {
+            if: (a) => a.status === 200,
+            diagnosis: 'status-not-sent',
+            message:
+              'The status line says 200. Either the status was never set, or it was set after the first write: the status line goes first, and later changes are ignored without a word.',
+          },
+        ]);
+        answer.expect(answer.reason === STATUS_CODES[code], {
+          diagnosis: 'wrong-status-message',
+          message:
+            'The text after the status code is not the standard one. Node fills it in when you leave statusMessage alone.',
+          expected: `${code} ${STATUS_CODES[code]}`,
           actual: `${answer.status} ${brief(answer.reason)}`,
         });
       }
-    }
-    if (cookies) expectCookies(cookies, [`${word}=1`, 'theme=dark']);
-    if (none) expectBodyless(none, 204);
-    fields?.expect(mediaType(fields) === 'application/json', {
-      diagnosis: 'head-differs',
-      message: 'HEAD has another Content-Type than GET: it gets the same header fields, and only the body is left out.',
-      expected: 'Content-Type: application/json',
-      actual: `Content-Type: ${brief(fields.header('Content-Type') ?? '(none)')}`,
-    });
-  },
+      const interim = {
+        diagnosis: 'code-not-checked',
+        message:
+          'The code 100 went into the status line, and that is no final answer: a status below 200 only announces one. Check the code first.',
+      };
+      const ask = (code: string): Promise<Answer> =>
+        t.get(
+          `/status?code=${code}`,
+          code === '100' ? { causes: { 'no-answer': interim, 'connection-closed': interim } } : {},
+        );
+      const expectRefused = (answer: Answer): void =>
+        expectRefusal(answer, [
+          {
+            if: (a) => a.status === 404 && a.exchange.target.startsWith('/status?code=404'),
+            diagnosis: 'code-half-read',
+            message:
+              'parseInt reads as far as it can and drops the rest, so that this code counts as 404. Number() takes the whole text or gives NaN.',
+          },
+        ]);
+      // One by one, so that the one that stops the server is named; the others at once.
+      for (const code of ['99', '100', t.word()]) expectRefused(await ask(code));
+      const others = ['600', '-404', '404.5', `404${t.word()}`, ''].map(ask);
+      for (const answer of await Promise.all([...others, t.get('/status')])) expectRefused(answer);
 
-  async 'Fail before and after the first byte'(t) {
-    const lines = { first: 'before: false\n', second: 'after: true\n' };
-    const maxAge = /(?:^|[\s,])max-age=60(?:$|[\s,])/i;
-    const expectReport = (answer: Answer): void => {
+      const teapot = await t.get('/teapot');
+      teapot.expectStatus(418);
+      teapot.expect(teapot.reason === 'Short and stout', {
+        diagnosis: /teapot/i.test(teapot.reason)
+          ? 'standard-status-message'
+          : 'wrong-status-message',
+        message: /teapot/i.test(teapot.reason)
+          ? 'The status line has the standard text. statusMessage replaces it, and so does the second argument of writeHead.'
+          : 'The text after the status code is not the one that was asked for.',
+        expected: '418 Short and stout',
+        actual: `${teapot.status} ${brief(teapot.reason)}`,
+      });
+
+      const unknown = await t.get(`/${t.word()}`);
+      unknown.expectStatus(404);
+    },
+
+    async 'Set and read header fields'(t) {
+      const asked = t.pick(['x-ReQuEsT-iD', 'X-REQUEST-ID', 'X-request-Id']);
+      const answer = await t.get(`/fields?name=${asked}`);
       answer.expectStatus(200);
-      answer.expectText(lines.first + lines.second, [
+      const first = requestId(answer);
+      answer.expect(mediaType(answer) === 'application/json', {
+        diagnosis:
+          answer.header('Content-Type') === undefined ? 'no-content-type' : 'wrong-content-type',
+        message:
+          'The body is JSON, and the response does not say so. Node never guesses a Content-Type.',
+        expected: 'Content-Type: application/json',
+        actual: `Content-Type: ${brief(answer.header('Content-Type') ?? '(none)')}`,
+      });
+      const about = fieldsOf(answer);
+      const names: unknown[] = Array.isArray(about.names) ? about.names : [];
+      const wanted = ['content-type', 'x-request-id'];
+      const lower = names.map((name) => String(name).toLowerCase());
+      const described = {
+        expected: `names with ${wanted.join(' and ')} in it`,
+        actual: brief(JSON.stringify(about.names) ?? 'no names', 200),
+      };
+      answer.expect(Array.isArray(about.names), {
+        diagnosis: 'names-no-list',
+        message: 'names is not a list.',
+        ...described,
+      });
+      answer.expect(lower.includes('content-type'), {
+        diagnosis: 'type-not-listed',
+        message:
+          'content-type is not among the names, although the response has one. Either the names were asked for before it was set, or it was given to writeHead, which getHeaderNames knows nothing of.',
+        ...described,
+      });
+      answer.expect(lower.includes('x-request-id'), {
+        diagnosis: 'id-not-listed',
+        message:
+          'x-request-id is not among the names, although the response has one: it was set after the names were asked for, or not with setHeader.',
+        ...described,
+      });
+      answer.expect(
+        names.every((name) => name === String(name).toLowerCase()),
         {
-          if: (a) => a.text.startsWith('before: true'),
-          diagnosis: 'asked-too-late',
-          message: 'headersSent is true already in the first line: it was asked after writeHead or the first write had sealed the header.',
+          diagnosis: 'names-not-lower-case',
+          message: 'The names are not in lower case. getHeaderNames gives them so.',
+          ...described,
         },
+      );
+      const absent = lower.find((name) => answer.header(name) === undefined);
+      answer.expect(absent === undefined && new Set(lower).size === lower.length, {
+        diagnosis: 'wrong-names',
+        message:
+          absent === undefined
+            ? 'A name is listed twice; each name has one value.'
+            : `names holds ${JSON.stringify(brief(String(absent), 40))}, and the response has no such field.`,
+        ...described,
+      });
+      answer.expect(about.has === true, {
+        diagnosis: 'wrong-has',
+        message: `The response has an X-Request-Id, and has is not true for ${asked}. Names count in any case: hasHeader knows that, a look into a list does not.`,
+        expected: '"has":true',
+        actual: brief(answer.text, 200),
+      });
+      const unknown = about.value === null || about.value === undefined;
+      answer.expect(String(about.value).toLowerCase() === first, {
+        diagnosis: unknown ? 'value-not-found' : 'wrong-value',
+        message: unknown
+          ? `The response has an X-Request-Id, and value holds none for ${asked}. Names count in any case: getHeader knows that, a look into an object does not.`
+          : 'value is not the X-Request-Id that this response carries. getHeader gives what was set; a second randomUUID() makes another id.',
+        expected: `"value":"${first}"`,
+        actual: brief(answer.text, 200),
+      });
+
+      const type = await t.get('/fields?name=CONTENT-Type');
+      const typed = fieldsOf(type);
+      type.expect(typed.has === true && typed.value === type.header('Content-Type'), {
+        diagnosis: typed.has === true ? 'wrong-value' : 'wrong-has',
+        message:
+          'Content-Type is set, whatever the case of the name asked for; has and value do not say so.',
+        expected: `"has":true,"value":${JSON.stringify(type.header('Content-Type'))}`,
+        actual: brief(type.text, 200),
+      });
+
+      const word = t.word();
+      const none = await t.get(`/fields?name=X-${word}`);
+      const nothing = fieldsOf(none);
+      none.expect(nothing.has === false, {
+        diagnosis: 'wrong-has',
+        message: 'The response has no such field, and has is not false.',
+        expected: '"has":false',
+        actual: brief(none.text, 200),
+      });
+      none.expect(nothing.value === null, {
+        diagnosis: nothing.value === undefined ? 'value-vanished' : 'wrong-value',
+        message:
+          nothing.value === undefined
+            ? 'For a field that is not set value is missing: getHeader gives undefined, and JSON.stringify leaves that out. Say null.'
+            : 'The response has no such field, and value is not null.',
+        expected: '"value":null',
+        actual: brief(none.text, 200),
+      });
+
+      const targets = [
+        '/greeting',
+        '/status?code=503',
+        '/status?code=abc',
+        '/teapot',
+        `/${word}`,
+        '/fields',
+      ];
+      const own = '1b4e28ba-2fa1-41d2-883f-0016d3cca427';
+      const others = await Promise.all([
+        ...targets.map((target) => t.get(target)),
+        t.get('/greeting', { headers: { 'X-Request-Id': own } }),
+      ]);
+      const ids = others.map(requestId);
+      const taken = others.find((_, index) => ids[index] === own);
+      taken?.fail({
+        diagnosis: 'request-id-from-client',
+        message:
+          "The response carries the id that the request brought along. This id is the server's own, so that no client can choose it.",
+        expected: 'a fresh UUID',
+        actual: `X-Request-Id: ${own}`,
+      });
+      const alone = [
+        await t.get('/greeting', { headers: { Connection: 'close' } }),
+        await t.get('/fields', { headers: { Connection: 'close' } }),
+      ];
+      const different = (answers: string[]): boolean => new Set(answers).size === answers.length;
+      t.check(different(alone.map(requestId)), {
+        diagnosis: 'request-id-not-fresh',
+        message:
+          'Two responses carry the same X-Request-Id. Make it inside the handler, once for each request; a line at the top of the file runs once.',
+        expected: 'two ids',
+        actual: `X-Request-Id: ${alone.map(requestId)[0]}, twice`,
+      });
+
+      const connection = t.connect();
+      const request = (target: string): string =>
+        `GET ${target} HTTP/1.1\r\nHost: localhost\r\n\r\n`;
+      await connection.write(request('/greeting'));
+      const before = await connection.answer();
+      await connection.write(request(`/${word}`));
+      const exchange = await connection.attempt();
+      const all = [first, requestId(type), requestId(none), ...ids, ...alone.map(requestId)];
+      // Whoever closes each connection after one response has no second one to compare.
+      if (exchange.outcome === 'answered') {
+        const after = new Answer(exchange);
+        t.check(requestId(before) !== requestId(after), {
+          diagnosis: 'request-id-per-connection',
+          message:
+            'Two responses on one connection carry the same X-Request-Id: it belongs to the request, not to the connection or its socket.',
+          expected: 'two ids',
+          actual: `X-Request-Id: ${requestId(after)}, twice`,
+        });
+      }
+      t.check(different(all), {
+        diagnosis: 'request-id-repeated',
+        message:
+          'Two responses carry the same X-Request-Id. Each response gets a new one, whatever was asked for and whoever asked.',
+        expected: `${all.length} different ids`,
+        actual: `${new Set(all).size} different ids`,
+      });
+    },
+
+    async 'Hand out cookies, refuse line breaks'(t) {
+      const names = ['theme', `lang-${t.word()}`, `Z_${t.int(10, 99)}`];
+      const pairs = names.map((name) => `${name}=${t.word()}-${t.int(1, 99)}_X`);
+      const answer = await t.get(`/cookies?${pairs.join('&')}`);
+      answer.expectStatus(200);
+      requestId(answer);
+      expectCookies(answer, pairs);
+      const single = await t.get(`/cookies?${pairs[0]}`);
+      single.expectStatus(200);
+      expectCookies(single, pairs.slice(0, 1));
+
+      const word = t.word();
+      const ask = (value: string): Promise<Answer> =>
+        t.get(`/cookies?theme=dark&${word}=${escaped(value)}`);
+      const expectRefused = (answer: Answer, value: string): void => {
+        answer.expect(answer.header('X-Evil') === undefined, {
+          diagnosis: 'header-injected',
+          message:
+            "The client's line break went into the header, and what followed it has become a header field of its own. The client writes your responses.",
+          expected: 'status 400',
+          actual: `X-Evil: ${brief(answer.header('X-Evil') ?? '')}`,
+        });
+        expectRefusal(answer, [
+          {
+            if: (a) => /[\r\n]/.test(value) && a.status < 400,
+            diagnosis: 'line-break-accepted',
+            message:
+              'A value with a line break in it was accepted. Refuse it: taken out, cut off or encoded, it is a value that nobody meant.',
+          },
+          {
+            if: (a) => value.includes(';') && a.status < 400,
+            diagnosis: 'attribute-injected',
+            message:
+              "A value with a semicolon was accepted. It ends the cookie's value: what follows is an attribute, such as Domain, and now the client writes it.",
+          },
+          {
+            if: (a) => value === '' && a.status < 400,
+            diagnosis: 'empty-accepted',
+            message: 'A parameter with an empty value was accepted.',
+          },
+          {
+            if: (a) => a.status < 400,
+            diagnosis: 'character-accepted',
+            message: `The value ${JSON.stringify(value)} was accepted. Say what is allowed (letters, digits, - and _), not what is forbidden, and look at the whole value.`,
+          },
+        ]);
+        answer.expectNoHeader('Set-Cookie', [
+          {
+            if: () => true,
+            diagnosis: 'cookie-with-refusal',
+            message:
+              'The status is 400, and a cookie is set all the same. Check every pair before you set the first.',
+          },
+        ]);
+        requestId(answer);
+      };
+      // One by one, so that the one that stops the server is named; the others at once.
+      for (const value of [`a\r\nX-Evil: ${word}`, `a\nX-Evil: ${word}`, 'a\rb', 'a€', 'a\0'])
+        expectRefused(await ask(value), value);
+      const values = [
+        'a; Domain=example.org',
+        'a\n',
+        'é',
+        'a b',
+        'a,b',
+        'a=b',
+        '"a"',
+        'a.b',
+        '100%',
+        '+',
+        '',
+      ];
+      const answers = await Promise.all(values.map(ask));
+      for (const [index, value] of values.entries())
+        if (answers[index]) expectRefused(answers[index], value);
+      for (const name of [`${word}\r\nX-Evil: yes`, `${word};`, `${word}€`, '']) {
+        const refused = await t.get(`/cookies?${escaped(name)}=dark&theme=dark`);
+        expectRefusal(refused, [
+          {
+            if: (a) => a.status < 400,
+            diagnosis: 'name-not-checked',
+            message: `The name ${JSON.stringify(name)} was accepted. It goes into the header just as the value does.`,
+          },
+        ]);
+        refused.expectNoHeader('Set-Cookie');
+      }
+    },
+
+    async 'Leave the body out'(t) {
+      for (const status of [204, 304])
+        expectBodyless(await t.get(`/status?code=${status}`), status);
+
+      const name = `Zoë ${t.word()}`;
+      const target = `/greeting?name=${escaped(name)}`;
+      const head = await t.head(target);
+      head.expectStatus(200, [
         {
-          if: (a) => a.text.endsWith('after: false\n'),
-          diagnosis: 'asked-too-early',
-          message: 'headersSent is still false in the second line: it was asked before writeHead or the first write had sealed the header.',
+          if: (a) => a.status >= 400,
+          diagnosis: 'head-refused',
+          message:
+            'HEAD asks for what GET would answer, without the body. Here it is refused: look for a comparison with the method GET.',
         },
       ]);
-      answer.expectHeader('Cache-Control', maxAge);
-      requestId(answer);
-    };
-    // Half a request, on a connection that has nothing to do with all this.
-    const bystander = t.connect();
-    await bystander.write('GET /greeting HTTP/1.1\r\nHost: localhost\r\n');
-    expectReport(await t.get('/report'));
-
-    const logged = async (word: string, when: string): Promise<void> => {
-      if (await t.program.waitForOutput(word, 500)) return;
-      t.fail({
-        diagnosis: 'error-not-logged',
-        message: `The report failed ${when}, and the program printed nothing of the error. The client must not read it; whoever runs the server must: console.error(error).`,
-        expected: `${word} on standard error`,
-        actual: brief(t.program.stderr.slice(-300) || '(it printed nothing)', 300),
-      });
-    };
-
-    // With a space in it, which is %20 in the target: a program that logs its requests has not logged the error yet.
-    const reason = (): string => `disk ${t.word()} ${t.int(1000, 9999)}`;
-    const early = reason();
-    const causes: OutcomeCauses = {
-      'connection-closed': {
-        diagnosis: 'failure-cut',
-        message: 'The report failed before anything was sent, and the connection was closed without an answer. There was still time for a 500, as long as nothing had sealed the header.',
-      },
-      'no-answer': {
-        diagnosis: 'failure-not-answered',
-        message: 'The report failed before anything was sent, and the client got nothing at all and still waits. Whoever catches an error answers in its place.',
-      },
-    };
-    // On a connection of its own, which ends with the response: a body that is too short shows at once.
-    const target = `/report?fail=early&why=${escaped(early)}`;
-    const failed = await t.get(target, { headers: { Connection: 'close' }, causes }).catch((error: unknown) => {
-      const half = error instanceof StepFailure && error.failure.diagnosis === 'failure-cut' && error.failure.exchange?.message;
-      if (!half) throw error;
-      return t.fail({
-        ...error.failure,
-        diagnosis: 'length-left-over',
-        message: 'The 500 was cut off: fewer bytes came than its header says. Is a Content-Length left over from the report that failed?',
-      });
-    });
-    failed.expectStatus(500, [
-      {
-        if: (a) => a.status === 200,
-        diagnosis: 'failure-as-200',
-        message: 'The report failed before anything was sent, and the status line says 200. There was still time for a 500; a status that is set after writeHead or the first write is ignored.',
-      },
-    ]);
-    failed.expect(!failed.text.includes(early) && !/^\s+at .+:\d+:\d+\)?$/m.test(failed.text) && !JSON.stringify(failed.rawHeaders).includes(early), {
-      diagnosis: 'error-leaked',
-      message: "The client can read the error, or where in your files it happened. That is for your log; tell the client only that it is not the client's fault.",
-      expected: 'a text that says nothing of the error',
-      actual: brief(failed.text, 300),
-    });
-    failed.expect(!maxAge.test(failed.header('Cache-Control') ?? ''), {
-      diagnosis: 'field-left-over',
-      message: 'The 500 still has the Cache-Control of the report that failed, so caches would keep the error. Remove what describes the page before you answer in its place.',
-      expected: 'no Cache-Control: max-age=60',
-      actual: `Cache-Control: ${brief(failed.header('Cache-Control') ?? '')}`,
-    });
-    requestId(failed);
-    await logged(early, 'early');
-
-    const late = reason();
-    const exchange = await t.attempt({ target: `/report?fail=late&why=${escaped(late)}` });
-    await t.settle();
-    const { message, outcome } = exchange;
-    const body = message?.body.toString('utf8') ?? '';
-    const expected = `200, ${JSON.stringify(lines.first)}, and the connection closed before the end of the response`;
-    const actual = message ? `${message.status}, ${JSON.stringify(brief(body, 200))}, ${outcome === 'answered' ? 'a whole response' : outcome}` : `nothing, ${outcome}`;
-    const shown = { expected, actual, exchange };
-    if (outcome === 'no-answer' || outcome === 'response-never-ended') {
-      t.fail({
-        diagnosis: 'late-failure-hangs',
-        message: 'The report failed after its first line, and the client still waits for the rest. An answer that can neither go on nor be taken back is cut: res.destroy().',
-        ...shown,
-      });
-    }
-    if (message?.status === 500) {
-      t.fail({
-        diagnosis: 'failed-too-early',
-        message: 'The client got a 500: this failure comes after the first line has left, and then it is too late for one.',
-        ...shown,
-      });
-    }
-    if (outcome === 'answered') {
-      t.check(body !== lines.first + lines.second, {
-        diagnosis: 'late-failure-missing',
-        message: 'With fail=late the report came whole, as if nothing had failed.',
-        ...shown,
-      });
-      t.fail({
-        diagnosis: 'broken-looks-whole',
-        message: 'The report failed half way, and the client got a response that ended properly: to the client it is whole. Cut the connection instead of ending the response.',
-        ...shown,
-      });
-    }
-    t.check(message !== undefined && body !== '', {
-      diagnosis: 'first-line-lost',
-      message: 'The connection was closed and the first line never came. Either it was not written, or the response was destroyed in the same tick: Node holds writes back that long. write takes a callback that runs when the line has left.',
-      ...shown,
-    });
-    t.check(message?.status === 200 && body === lines.first, {
-      diagnosis: body.startsWith(lines.first) ? 'error-in-the-body' : 'wrong-body',
-      message: body.startsWith(lines.first)
-        ? 'After the first line came more, before the connection was closed. The client would take it for a part of the report.'
-        : 'The first line is not what was expected.',
-      ...shown,
-    });
-    t.check(!JSON.stringify(message?.rawHeaders).includes(late), {
-      diagnosis: 'error-leaked',
-      message: 'The client can read the error in a header field. That is for your log.',
-      ...shown,
-    });
-    await logged(late, 'late');
-    await bystander.write('Connection: close\r\n\r\n');
-    const cutToo = {
-      diagnosis: 'others-cut-too',
-      message: 'When the report failed half way, a connection of somebody else was closed as well. Cut the one response that is broken.',
-    };
-    await bystander.answer({ causes: { 'connection-closed': cutToo, 'connection-reset': cutToo } });
-
-    // Several at once: what belongs to one report must not end up in another.
-    const [whole, again] = await Promise.all([
-      t.get('/report', {
-        causes: {
-          'connection-closed': {
-            diagnosis: 'reports-mixed-up',
-            message: 'A report that nothing was wrong with was cut while another one failed. What belongs to one request must not stand in a variable outside of the handler.',
-          },
+      head.expectNoBody();
+      expectPlainText(head);
+      head.expectHeader('Content-Length', String(Buffer.byteLength(`Hello, ${name}!\n`)), [
+        {
+          if: (a) => a.header('Content-Length') === undefined,
+          diagnosis: 'head-without-length',
+          message:
+            'GET /greeting has a Content-Length, HEAD has none. Without a body to send Node counts nothing: set the length yourself.',
         },
-      }),
-      t.get(`/report?fail=early&why=${escaped(reason())}`),
-      t.attempt({ target: `/report?fail=late&why=${escaped(reason())}` }),
-    ]);
-    expectReport(whole);
-    again.expectStatus(500);
-    const head = await t.head('/report');
-    head.expectStatus(200);
-    head.expectHeader('Cache-Control', maxAge);
-    head.expectNoBody();
-  },
+        {
+          if: (a) => a.header('Content-Length') === '0',
+          diagnosis: 'head-length-zero',
+          message:
+            'The Content-Length says 0. For HEAD it is the length of the body that GET would have got.',
+        },
+      ]);
+      requestId(head);
 
-  async 'Wait for drain'(t) {
-    const stopped = {
-      diagnosis: 'stopped-for-good',
-      message: 'The rows stop, and the response is never ended. Either nothing goes on writing when drain comes, or the program waits for a drain that never comes: there is one only after write() has returned false.',
-    };
-    const causes: OutcomeCauses = { 'response-never-ended': stopped, 'no-answer': stopped };
-    const three = await t.get('/rows?count=3', { causes });
-    expectRows(three, 3);
-    expectPlainText(three);
-    const unchecked = { diagnosis: 'count-not-checked', message: 'A count above 10000 is answered with that many rows. Refuse it with 400.' };
-    const wrong = await Promise.all(
-      ['0', '2.5', t.word(), '', '10001'].map((count) => t.get(`/rows?count=${count}`, { causes: { 'response-endless': unchecked } })),
-    );
-    for (const answer of wrong) {
-      expectRefusal(answer);
-      requestId(answer);
-    }
-
-    const count = t.int(30, 40);
-    // Two at once: each response has its own place in the list.
-    const [many, fewer] = await Promise.all([count, count - 10].map((rows) => t.get(`/rows?count=${rows}`, { causes })));
-    if (many) expectRows(many, count);
-    if (fewer) expectRows(fewer, count - 10);
-    const bodyless = await t.head(`/rows?count=${count}`, { causes });
-    bodyless.expectStatus(200);
-    bodyless.expectNoBody();
-    requestId(bodyless);
-
-    const idle = (await t.program.ping(1000)) ?? 0;
-    const before = t.program.memory();
-    const slow = t.connect();
-    await slow.write(`GET /rows?count=${stall.rows} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n`);
-    await slow.until((received) => received.includes('\r\n\r\n'), 3000);
-    slow.pause();
-    if (before !== undefined) await expectModest(t, before, idle);
-    // Somebody else is served meanwhile.
-    expectRows(await t.get('/rows?count=12', { causes }), 12);
-    // The first stop is not the last one: read on, and stand still again.
-    slow.resume();
-    const skipped = await slow.skip(stall.readOn);
-    await slow.until((received) => received.length > 5 * row(1).length);
-    slow.pause();
-    if (before !== undefined) await expectModest(t, before, idle);
-    // Whole rows, without the lines that begin a chunk.
-    const tail = slow.received.toString('latin1');
-    const rows = tail.slice(0, tail.lastIndexOf('.\n') + 1).replace(/\r\n[0-9a-f]+\r\n/gi, '');
-    const [, ...later] = rows.split('\n');
-    const at = parseInt(later[0] ?? '', 10);
-    const reached = skipped / row(1).length;
-    t.check(later.length > 1, {
-      diagnosis: 'slow-reader-forgotten',
-      message: 'A client read slowly, and when it read on no more rows came. Either nothing goes on when drain comes, or something that belongs to one response stands in a variable outside of the handler: somebody else had asked for rows meanwhile.',
-      expected: 'more rows',
-      actual: `nothing after ${skipped + slow.received.length} bytes`,
-      exchange: undefined,
-    });
-    t.check(later.every((line, index) => `${line}\n` === row(at + index)) && at > reached * 0.75 && at < reached + 10, {
-      diagnosis: 'slow-reader-served-wrong',
-      message: 'A client read slowly while somebody else got rows as well, and its rows are no longer in order. Does something that belongs to one response stand in a variable outside of the handler?',
-      expected: `row ${Math.round(reached)} or so, and those that follow it`,
-      actual: later.map((line) => brief(line, 30)).join('\n'),
-      exchange: undefined,
-    });
-
-    slow.reset();
-    await t.attempt({ target: '/greeting' });
-    try {
-      await t.settle();
-    } catch (error) {
-      if (!(error instanceof StepFailure)) throw error;
-      t.fail({
-        ...error.failure,
-        diagnosis: 'leaving-stops-server',
-        message: 'A client left in the middle of the rows, and that stopped the whole server: what waits for such a client gets an error, and nobody caught it.',
+      const word = t.word();
+      const [status, teapot, unknown, refused, cookies, fields, none] = await Promise.all(
+        [
+          '/status?code=503',
+          '/teapot',
+          `/${word}`,
+          '/status?code=99',
+          `/cookies?${word}=1&theme=dark`,
+          '/fields?name=x',
+          '/status?code=204',
+        ].map((asked) => t.head(asked)),
+      );
+      const wanted: [Answer | undefined, number, string?][] = [
+        [status, 503],
+        [teapot, 418, 'Short and stout'],
+        [unknown, 404],
+        [refused, 400],
+        [cookies, 200],
+        [fields, 200],
+        [none, 204],
+      ];
+      for (const [answer, code, reason] of wanted) {
+        answer?.expectStatus(code, [
+          {
+            if: () => true,
+            diagnosis: 'head-differs',
+            message:
+              'HEAD has another status than GET: it gets the same status and header fields, and only the body is left out.',
+          },
+        ]);
+        answer?.expectNoBody();
+        if (answer && reason !== undefined && answer.reason !== reason) {
+          answer.fail({
+            diagnosis: 'head-differs',
+            message: 'HEAD has another status line than GET.',
+            expected: `${code} ${reason}`,
+            actual: `${answer.status} ${brief(answer.reason)}`,
+          });
+        }
+      }
+      if (cookies) expectCookies(cookies, [`${word}=1`, 'theme=dark']);
+      if (none) expectBodyless(none, 204);
+      fields?.expect(mediaType(fields) === 'application/json', {
+        diagnosis: 'head-differs',
+        message:
+          'HEAD has another Content-Type than GET: it gets the same header fields, and only the body is left out.',
+        expected: 'Content-Type: application/json',
+        actual: `Content-Type: ${brief(fields.header('Content-Type') ?? '(none)')}`,
       });
-    }
-    (await t.get('/rows?count=1')).expectStatus(200);
+    },
+
+    async 'Fail before and after the first byte'(t) {
+      const lines = { first: 'before: false\n', second: 'after: true\n' };
+      const maxAge = /(?:^|[\s,])max-age=60(?:$|[\s,])/i;
+      const expectReport = (answer: Answer): void => {
+        answer.expectStatus(200);
+        answer.expectText(lines.first + lines.second, [
+          {
+            if: (a) => a.text.startsWith('before: true'),
+            diagnosis: 'asked-too-late',
+            message:
+              'headersSent is true already in the first line: it was asked after writeHead or the first write had sealed the header.',
+          },
+          {
+            if: (a) => a.text.endsWith('after: false\n'),
+            diagnosis: 'asked-too-early',
+            message:
+              'headersSent is still false in the second line: it was asked before writeHead or the first write had sealed the header.',
+          },
+        ]);
+        answer.expectHeader('Cache-Control', maxAge);
+        requestId(answer);
+      };
+      // Half a request, on a connection that has nothing to do with all this.
+      const bystander = t.connect();
+      await bystander.write('GET /greeting HTTP/1.1\r\nHost: localhost\r\n');
+      expectReport(await t.get('/report'));
+
+      const logged = async (word: string, when: string): Promise<void> => {
+        if (await t.program.waitForOutput(word, 500)) return;
+        t.fail({
+          diagnosis: 'error-not-logged',
+          message: `The report failed ${when}, and the program printed nothing of the error. The client must not read it; whoever runs the server must: console.error(error).`,
+          expected: `${word} on standard error`,
+          actual: brief(t.program.stderr.slice(-300) || '(it printed nothing)', 300),
+        });
+      };
+
+      // With a space in it, which is %20 in the target: a program that logs its requests has not logged the error yet.
+      const reason = (): string => `disk ${t.word()} ${t.int(1000, 9999)}`;
+      const early = reason();
+      const causes: OutcomeCauses = {
+        'connection-closed': {
+          diagnosis: 'failure-cut',
+          message:
+            'The report failed before anything was sent, and the connection was closed without an answer. There was still time for a 500, as long as nothing had sealed the header.',
+        },
+        'no-answer': {
+          diagnosis: 'failure-not-answered',
+          message:
+            'The report failed before anything was sent, and the client got nothing at all and still waits. Whoever catches an error answers in its place.',
+        },
+      };
+      // On a connection of its own, which ends with the response: a body that is too short shows at once.
+      const target = `/report?fail=early&why=${escaped(early)}`;
+      const failed = await t
+        .get(target, { headers: { Connection: 'close' }, causes })
+        .catch((error: unknown) => {
+          const half =
+            error instanceof StepFailure &&
+            error.failure.diagnosis === 'failure-cut' &&
+            error.failure.exchange?.message;
+          if (!half) throw error;
+          return t.fail({
+            ...error.failure,
+            diagnosis: 'length-left-over',
+            message:
+              'The 500 was cut off: fewer bytes came than its header says. Is a Content-Length left over from the report that failed?',
+          });
+        });
+      failed.expectStatus(500, [
+        {
+          if: (a) => a.status === 200,
+          diagnosis: 'failure-as-200',
+          message:
+            'The report failed before anything was sent, and the status line says 200. There was still time for a 500; a status that is set after writeHead or the first write is ignored.',
+        },
+      ]);
+      failed.expect(
+        !failed.text.includes(early) &&
+          !/^\s+at .+:\d+:\d+\)?$/m.test(failed.text) &&
+          !JSON.stringify(failed.rawHeaders).includes(early),
+        {
+          diagnosis: 'error-leaked',
+          message:
+            "The client can read the error, or where in your files it happened. That is for your log; tell the client only that it is not the client's fault.",
+          expected: 'a text that says nothing of the error',
+          actual: brief(failed.text, 300),
+        },
+      );
+      failed.expect(!maxAge.test(failed.header('Cache-Control') ?? ''), {
+        diagnosis: 'field-left-over',
+        message:
+          'The 500 still has the Cache-Control of the report that failed, so caches would keep the error. Remove what describes the page before you answer in its place.',
+        expected: 'no Cache-Control: max-age=60',
+        actual: `Cache-Control: ${brief(failed.header('Cache-Control') ?? '')}`,
+      });
+      requestId(failed);
+      await logged(early, 'early');
+
+      const late = reason();
+      const exchange = await t.attempt({ target: `/report?fail=late&why=${escaped(late)}` });
+      await t.settle();
+      const { message, outcome } = exchange;
+      const body = message?.body.toString('utf8') ?? '';
+      const expected = `200, ${JSON.stringify(lines.first)}, and the connection closed before the end of the response`;
+      const actual = message
+        ? `${message.status}, ${JSON.stringify(brief(body, 200))}, ${outcome === 'answered' ? 'a whole response' : outcome}`
+        : `nothing, ${outcome}`;
+      const shown = { expected, actual, exchange };
+      if (outcome === 'no-answer' || outcome === 'response-never-ended') {
+        t.fail({
+          diagnosis: 'late-failure-hangs',
+          message:
+            'The report failed after its first line, and the client still waits for the rest. An answer that can neither go on nor be taken back is cut: res.destroy().',
+          ...shown,
+        });
+      }
+      if (message?.status === 500) {
+        t.fail({
+          diagnosis: 'failed-too-early',
+          message:
+            'The client got a 500: this failure comes after the first line has left, and then it is too late for one.',
+          ...shown,
+        });
+      }
+      if (outcome === 'answered') {
+        t.check(body !== lines.first + lines.second, {
+          diagnosis: 'late-failure-missing',
+          message: 'With fail=late the report came whole, as if nothing had failed.',
+          ...shown,
+        });
+        t.fail({
+          diagnosis: 'broken-looks-whole',
+          message:
+            'The report failed half way, and the client got a response that ended properly: to the client it is whole. Cut the connection instead of ending the response.',
+          ...shown,
+        });
+      }
+      t.check(message !== undefined && body !== '', {
+        diagnosis: 'first-line-lost',
+        message:
+          'The connection was closed and the first line never came. Either it was not written, or the response was destroyed in the same tick: Node holds writes back that long. write takes a callback that runs when the line has left.',
+        ...shown,
+      });
+      t.check(message?.status === 200 && body === lines.first, {
+        diagnosis: body.startsWith(lines.first) ? 'error-in-the-body' : 'wrong-body',
+        message: body.startsWith(lines.first)
+          ? 'After the first line came more, before the connection was closed. The client would take it for a part of the report.'
+          : 'The first line is not what was expected.',
+        ...shown,
+      });
+      t.check(!JSON.stringify(message?.rawHeaders).includes(late), {
+        diagnosis: 'error-leaked',
+        message: 'The client can read the error in a header field. That is for your log.',
+        ...shown,
+      });
+      await logged(late, 'late');
+      await bystander.write('Connection: close\r\n\r\n');
+      const cutToo = {
+        diagnosis: 'others-cut-too',
+        message:
+          'When the report failed half way, a connection of somebody else was closed as well. Cut the one response that is broken.',
+      };
+      await bystander.answer({
+        causes: { 'connection-closed': cutToo, 'connection-reset': cutToo },
+      });
+
+      // Several at once: what belongs to one report must not end up in another.
+      const [whole, again] = await Promise.all([
+        t.get('/report', {
+          causes: {
+            'connection-closed': {
+              diagnosis: 'reports-mixed-up',
+              message:
+                'A report that nothing was wrong with was cut while another one failed. What belongs to one request must not stand in a variable outside of the handler.',
+            },
+          },
+        }),
+        t.get(`/report?fail=early&why=${escaped(reason())}`),
+        t.attempt({ target: `/report?fail=late&why=${escaped(reason())}` }),
+      ]);
+      expectReport(whole);
+      again.expectStatus(500);
+      const head = await t.head('/report');
+      head.expectStatus(200);
+      head.expectHeader('Cache-Control', maxAge);
+      head.expectNoBody();
+    },
+
+    async 'Wait for drain'(t) {
+      const stopped = {
+        diagnosis: 'stopped-for-good',
+        message:
+          'The rows stop, and the response is never ended. Either nothing goes on writing when drain comes, or the program waits for a drain that never comes: there is one only after write() has returned false.',
+      };
+      const causes: OutcomeCauses = { 'response-never-ended': stopped, 'no-answer': stopped };
+      const three = await t.get('/rows?count=3', { causes });
+      expectRows(three, 3);
+      expectPlainText(three);
+      const unchecked = {
+        diagnosis: 'count-not-checked',
+        message: 'A count above 10000 is answered with that many rows. Refuse it with 400.',
+      };
+      const wrong = await Promise.all(
+        ['0', '2.5', t.word(), '', '10001'].map((count) =>
+          t.get(`/rows?count=${count}`, { causes: { 'response-endless': unchecked } }),
+        ),
+      );
+      for (const answer of wrong) {
+        expectRefusal(answer);
+        requestId(answer);
+      }
+
+      const count = t.int(30, 40);
+      // Two at once: each response has its own place in the list.
+      const [many, fewer] = await Promise.all(
+        [count, count - 10].map((rows) => t.get(`/rows?count=${rows}`, { causes })),
+      );
+      if (many) expectRows(many, count);
+      if (fewer) expectRows(fewer, count - 10);
+      const bodyless = await t.head(`/rows?count=${count}`, { causes });
+      bodyless.expectStatus(200);
+      bodyless.expectNoBody();
+      requestId(bodyless);
+
+      const idle = (await t.program.ping(1000)) ?? 0;
+      const before = t.program.memory();
+      const slow = t.connect();
+      await slow.write(
+        `GET /rows?count=${stall.rows} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n`,
+      );
+      await slow.until((received) => received.includes('\r\n\r\n'), 3000);
+      slow.pause();
+      if (before !== undefined) await expectModest(t, before, idle);
+      // Somebody else is served meanwhile.
+      expectRows(await t.get('/rows?count=12', { causes }), 12);
+      // The first stop is not the last one: read on, and stand still again.
+      slow.resume();
+      const skipped = await slow.skip(stall.readOn);
+      await slow.until((received) => received.length > 5 * row(1).length);
+      slow.pause();
+      if (before !== undefined) await expectModest(t, before, idle);
+      // Whole rows, without the lines that begin a chunk.
+      const tail = slow.received.toString('latin1');
+      const rows = tail.slice(0, tail.lastIndexOf('.\n') + 1).replace(/\r\n[0-9a-f]+\r\n/gi, '');
+      const [, ...later] = rows.split('\n');
+      const at = parseInt(later[0] ?? '', 10);
+      const reached = skipped / row(1).length;
+      t.check(later.length > 1, {
+        diagnosis: 'slow-reader-forgotten',
+        message:
+          'A client read slowly, and when it read on no more rows came. Either nothing goes on when drain comes, or something that belongs to one response stands in a variable outside of the handler: somebody else had asked for rows meanwhile.',
+        expected: 'more rows',
+        actual: `nothing after ${skipped + slow.received.length} bytes`,
+        exchange: undefined,
+      });
+      t.check(
+        later.every((line, index) => `${line}\n` === row(at + index)) &&
+          at > reached * 0.75 &&
+          at < reached + 10,
+        {
+          diagnosis: 'slow-reader-served-wrong',
+          message:
+            'A client read slowly while somebody else got rows as well, and its rows are no longer in order. Does something that belongs to one response stand in a variable outside of the handler?',
+          expected: `row ${Math.round(reached)} or so, and those that follow it`,
+          actual: later.map((line) => brief(line, 30)).join('\n'),
+          exchange: undefined,
+        },
+      );
+
+      slow.reset();
+      await t.attempt({ target: '/greeting' });
+      try {
+        await t.settle();
+      } catch (error) {
+        if (!(error instanceof StepFailure)) throw error;
+        t.fail({
+          ...error.failure,
+          diagnosis: 'leaving-stops-server',
+          message:
+            'A client left in the middle of the rows, and that stopped the whole server: what waits for such a client gets an error, and nobody caught it.',
+        });
+      }
+      (await t.get('/rows?count=1')).expectStatus(200);
+    },
   },
-}, { keepAlive: true });
+  { keepAlive: true },
+);

@@ -26,7 +26,8 @@ function blame(answer: Answer, failure: Failure): never {
   throw new StepFailure({ exchange, ...failure });
 }
 
-const isMiss = (answer: Answer): boolean => answer.status === 404 || answer.status === 405 || answer.status === 501;
+const isMiss = (answer: Answer): boolean =>
+  answer.status === 404 || answer.status === 405 || answer.status === 501;
 
 /** The request reached this route's handler, which was given these params and this query. */
 function expectRoute(answer: Answer, wanted: Shown, missed: Named, causes: Cause[] = []): void {
@@ -34,12 +35,23 @@ function expectRoute(answer: Answer, wanted: Shown, missed: Named, causes: Cause
   if (isMiss(answer)) {
     const cause = causes.find((candidate) => candidate.if(answer));
     const { diagnosis, message } = cause ?? missed;
-    blame(answer, { diagnosis, message, expected: `the handler of ${wanted.route}`, actual: `status ${answer.status}` });
+    blame(answer, {
+      diagnosis,
+      message,
+      expected: `the handler of ${wanted.route}`,
+      actual: `status ${answer.status}`,
+    });
   }
   const shown = shownBy(answer);
   if (shown && shown.route !== wanted.route) {
-    const cause = causes.find((candidate) => candidate.if(answer)) ?? wrongHandler(request, wanted.route, shown.route);
-    blame(answer, { ...cause, expected: `the handler of ${wanted.route}`, actual: `the handler of ${shown.route}` });
+    const cause =
+      causes.find((candidate) => candidate.if(answer)) ??
+      wrongHandler(request, wanted.route, shown.route);
+    blame(answer, {
+      ...cause,
+      expected: `the handler of ${wanted.route}`,
+      actual: `the handler of ${shown.route}`,
+    });
   }
   answer.expectStatus(200, causes);
   const names = Object.keys(wanted.params ?? {});
@@ -74,10 +86,15 @@ function expectError(answer: Answer, status: number, causes: Cause[] = []): void
   answer.expectStatus(status, causes);
   if (answer.exchange.method === 'HEAD') return answer.expectNoBody();
   answer.expectHeader('Content-Type', (value) => /^application\/json\s*(;|$)/i.test(value), [
-    { if: () => true, diagnosis: 'error-not-json', message: `The ${status} must say Content-Type: application/json, for its body is JSON.` },
+    {
+      if: () => true,
+      diagnosis: 'error-not-json',
+      message: `The ${status} must say Content-Type: application/json, for its body is JSON.`,
+    },
   ]);
   const body = answer.json();
-  const error = typeof body === 'object' && body !== null && 'error' in body ? body.error : undefined;
+  const error =
+    typeof body === 'object' && body !== null && 'error' in body ? body.error : undefined;
   answer.expect(typeof error === 'string' && error !== '', {
     diagnosis: 'error-without-text',
     message: `The body of the ${status} must be a JSON object with a string called error.`,
@@ -93,7 +110,8 @@ function expectMiss(answer: Answer, why: Named, causes: Cause[] = []): void {
     {
       if: (a) => a.status === 500,
       diagnosis: 'miss-threw',
-      message: 'An error was thrown where no route fits. When match gives null there is no handler to call.',
+      message:
+        'An error was thrown where no route fits. When match gives null there is no handler to call.',
     },
     ...causes,
   ]);
@@ -102,7 +120,8 @@ function expectMiss(answer: Answer, why: Named, causes: Cause[] = []): void {
 const promiseLost: OutcomeCauses = {
   crashed: {
     diagnosis: 'promise-lost',
-    message: 'A handler failed, and its error reached nobody. handle must return what the handler returns, so that its caller can catch it.',
+    message:
+      'A handler failed, and its error reached nobody. handle must return what the handler returns, so that its caller can catch it.',
   },
 };
 
@@ -111,11 +130,26 @@ function expectPassedOn(answer: Answer): void {
   const message = `The handler of ${answer.exchange.target} failed, and server.ts never heard of it. Errors of handlers are not the router's to catch: let them through.`;
   const causes = [{ if: (a: Answer) => !isMiss(a), diagnosis: 'error-swallowed', message }];
   const { method, target } = answer.exchange;
-  if (isMiss(answer)) blame(answer, { ...notFound(target), expected: 'status 500', actual: `status ${answer.status}` });
+  if (isMiss(answer))
+    blame(answer, {
+      ...notFound(target),
+      expected: 'status 500',
+      actual: `status ${answer.status}`,
+    });
   const ran = shownBy(answer)?.route;
-  if (ran) answer.fail({ ...wrongHandler(`${method} ${target}`, `${method} ${target}`, ran), expected: 'status 500', actual: `the handler of ${ran}` });
+  if (ran)
+    answer.fail({
+      ...wrongHandler(`${method} ${target}`, `${method} ${target}`, ran),
+      expected: 'status 500',
+      actual: `the handler of ${ran}`,
+    });
   answer.expectStatus(500, causes);
-  answer.expect(answer.text.includes('"caughtBy":"server.ts"'), { diagnosis: 'error-swallowed', message, expected: 'the 500 of server.ts', actual: answer.text });
+  answer.expect(answer.text.includes('"caughtBy":"server.ts"'), {
+    diagnosis: 'error-swallowed',
+    message,
+    expected: 'the 500 of server.ts',
+    actual: answer.text,
+  });
 }
 
 const notFound = (target: string): Named => ({
@@ -123,296 +157,544 @@ const notFound = (target: string): Named => ({
   message: `${target} is registered, and the router did not find it. Does every registration end up in the list, and does match look at all of it?`,
 });
 
-export default suite('05-router', {
-  async 'Remember and find'(t) {
-    const methods = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'];
-    const inbox = await askAll(t, methods, (method) => t.send({ method, target: '/inbox', causes: promiseLost }));
-    const lost = inbox.filter(([, answer]) => isMiss(answer));
-    for (const [method, answer] of inbox) {
-      const missed =
-        lost.length < methods.length
-          ? { diagnosis: 'method-lost', message: `${method} /inbox found nothing, though other methods did. Look at what ${method.toLowerCase()}() keeps as its method.` }
-          : {
-              diagnosis: 'nothing-found',
-              message: 'Five routes have the path /inbox, and none of them was found. Does #add keep them? A method is in capitals, in the list as in the request.',
-            };
-      expectRoute(answer, { route: `${method} /inbox` }, missed);
-    }
+export default suite(
+  '05-router',
+  {
+    async 'Remember and find'(t) {
+      const methods = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'];
+      const inbox = await askAll(t, methods, (method) =>
+        t.send({ method, target: '/inbox', causes: promiseLost }),
+      );
+      const lost = inbox.filter(([, answer]) => isMiss(answer));
+      for (const [method, answer] of inbox) {
+        const missed =
+          lost.length < methods.length
+            ? {
+                diagnosis: 'method-lost',
+                message: `${method} /inbox found nothing, though other methods did. Look at what ${method.toLowerCase()}() keeps as its method.`,
+              }
+            : {
+                diagnosis: 'nothing-found',
+                message:
+                  'Five routes have the path /inbox, and none of them was found. Does #add keep them? A method is in capitals, in the list as in the request.',
+              };
+        expectRoute(answer, { route: `${method} /inbox` }, missed);
+      }
 
-    const word = t.word();
-    const [root, docs, twice, query, absolute, dots] = await Promise.all([
-      t.get('/'),
-      t.get('/Docs/'),
-      t.get('/twice'),
-      t.get(`/inbox?${word}=/users/1`),
-      t.get(`http://localhost/inbox?${word}`),
-      t.get('/users/../inbox'),
-    ]);
-    expectRoute(root, { route: 'GET /' }, notFound('GET /'));
-    expectRoute(docs, { route: 'GET /Docs/' }, {
-      diagnosis: 'path-changed',
-      message: '/Docs/ is registered with a capital and a slash at the end, and it was not found. Leave paths as they are: the one that is registered, and the one that is asked for.',
-    });
-    expectRoute(twice, { route: 'GET /twice, the first' }, notFound('GET /twice'), [
-      {
-        if: (a) => a.text.includes('the second'),
-        diagnosis: 'last-wins',
-        message: 'GET /twice is registered twice, and the second one answered. The first route registered wins.',
-      },
-    ]);
-    const queryLost: Cause = {
-      if: (a) => shownBy(a) !== undefined,
-      diagnosis: 'query-lost',
-      message: 'The handler did not get the query. Its third argument is { params, query }, where query is url.searchParams.',
-    };
-    const queryMatched = {
-      diagnosis: 'query-matched',
-      message: 'With a query behind it, /inbox was not found. The query is no part of the path: compare url.pathname, not req.url.',
-    };
-    expectRoute(query, { route: 'GET /inbox', query: `${word}=%2Fusers%2F1` }, queryMatched, [queryLost]);
-    for (const answer of [absolute, dots]) {
-      const query = answer === absolute ? `${word}=` : '';
-      expectRoute(answer, { route: 'GET /inbox', query }, {
-        diagnosis: 'raw-target-matched',
-        message: `The URL of the request target ${answer.exchange.target} has the pathname /inbox, and the router did not find it. Compare url.pathname, not req.url.`,
-      });
-    }
-
-    const ask = (path: string): Promise<Answer> => t.get(`/match?method=PUT&path=${path}`);
-    const [known, unknown] = await Promise.all([ask('/inbox'), ask(`/${word}`)]);
-    known.expectStatus(200);
-    known.expectJSON({ found: true, params: {} }, [
-      { if: (a) => a.text.includes('false'), diagnosis: 'match-finds-nothing', message: "match('PUT', '/inbox') gives null, though that route is registered." },
-      { if: () => true, diagnosis: 'match-without-params', message: 'What match gives is not { handler, params }: params is an object, empty where the path names nothing.' },
-    ]);
-    unknown.expectStatus(200, [
-      { if: (a) => a.status === 500, diagnosis: 'match-not-null', message: 'Where no route fits, match must give null. It gave something else, or threw.' },
-    ]);
-    unknown.expectJSON({ found: false }, [
-      { if: () => true, diagnosis: 'match-not-null', message: 'Where no route fits, match must give null.' },
-    ]);
-
-    expectPassedOn(await t.get('/fails/now', { causes: promiseLost }));
-    const swallowed = { diagnosis: 'error-swallowed', message: 'A handler failed, and nobody answered: the error was caught on its way and forgotten. Let it through to the caller of handle.' };
-    expectPassedOn(await t.get('/fails/later', { causes: { ...promiseLost, 'no-answer': swallowed } }));
-  },
-
-  async 'Say that nothing is there'(t) {
-    const word = t.word();
-    const prefix = { diagnosis: 'part-matched', message: 'A path that only begins or ends like a route, or goes on after it, is another path. Compare the whole.' };
-    const empty = { diagnosis: 'empty-segment-dropped', message: '//inbox was taken for /inbox. Paths are compared letter by letter: do not throw empty pieces away.' };
-    const slash = { diagnosis: 'slash-ignored', message: 'A slash at the end was ignored. Here it counts: /inbox/ is another path than /inbox.' };
-    const cases = { diagnosis: 'case-ignored', message: 'Capitals were taken for small letters. Paths are compared letter by letter.' };
-    const pattern = { diagnosis: 'path-became-pattern', message: 'A character such as . or + in a path stands for itself. A path is not a regular expression.' };
-    const inherited = { diagnosis: 'inherited-route', message: 'No such route was registered. An object used as a table has entries of its own from the start.' };
-    const shared = { diagnosis: 'routes-shared', message: '/elsewhere is registered with another router, and this one answered it. Each router keeps a list of its own.' };
-    const paths: [string, Named][] = [
-      [`/${word}`, { diagnosis: 'always-found', message: 'A path that nobody registered was answered with 200. The answer here is 404.' }],
-      [`/${word}/inbox`, prefix],
-      [`/inbox/${word}`, prefix],
-      [`/inbox${word}`, prefix],
-      ['/inbo', prefix],
-      ['/inbox/', slash],
-      ['//inbox', empty],
-      ['//', empty],
-      ['/Inbox', cases],
-      ['/INBOX', cases],
-      ['/docs/', cases],
-      ['/Docs', slash],
-      ['/elsewhere', shared],
-      ['/v1a0/status', pattern],
-      ['/sum/11', pattern],
-      ['/constructor', inherited],
-      ['/__proto__', inherited],
-    ];
-    const answers = await askAll(t, paths, ([path]) => t.get(path));
-    for (const [[, why], answer] of answers) expectMiss(answer, why, [allowedEverywhere]);
-    expectMiss(await t.post(`/${word}`, { word }), prefix, [allowedEverywhere]);
-    await goesOnAfter(t, 'GET', `/${word}`, 404);
-  },
-
-  async 'Fill the named segments'(t) {
-    await seesWhatIsNamed(t);
-    await comparesTheRest(t);
-    await keepsParamsApart(t);
-  },
-
-  async 'Decode what was named'(t) {
-    const word = t.word();
-    const encoded = [...word].map((letter) => `%${letter.charCodeAt(0).toString(16)}`).join('');
-    const gets =
-      (value: string) =>
-      (a: Answer): boolean =>
-        shownBy(a) !== undefined && (shownBy(a)?.params as { id?: unknown } | undefined)?.id === value;
-    const notDecoded = (sent: string): Cause => ({
-      if: gets(sent),
-      diagnosis: 'not-decoded',
-      message: `The value arrived as it was sent, ${sent}. Decode it with decodeURIComponent.`,
-    });
-    const cases: [sent: string, value: string, causes: Cause[]][] = [
-      [encoded, word, [notDecoded(encoded)]],
-      ['a%20b', 'a b', [notDecoded('a%20b')]],
-      ['Zo%C3%AB', 'Zoë', [
-        { if: gets('ZoÃ«'), diagnosis: 'decoded-bytes', message: 'An ë became two letters: escapes are bytes of UTF-8, and decodeURIComponent knows that. unescape does not.' },
-      ]],
-      ['a%3Fb%23c', 'a?b#c', [
-        { if: gets('a%3Fb%23c'), diagnosis: 'half-decoded', message: 'decodeURI leaves %3F, %23 and %2F as they are, for it expects a whole URL. A single segment takes decodeURIComponent.' },
-      ]],
-      [`${word}%2F1`, `${word}/1`, [
-        { if: isMiss, diagnosis: 'decoded-before-split', message: 'A %2F is a slash inside the value, not a new segment. Split the path first, then decode each value.' },
-        { if: gets(`${word}%2F1`), diagnosis: 'half-decoded', message: 'decodeURI leaves %2F as it is, for it expects a whole URL. A single segment takes decodeURIComponent.' },
-      ]],
-      ['%2541', '%41', [{ if: gets('A'), diagnosis: 'decoded-twice', message: '%2541 is an escaped %41, and it became A: it was decoded twice.' }]],
-      ['a+b', 'a+b', [{ if: gets('a b'), diagnosis: 'plus-became-space', message: 'A + means a space in a query, not in a path. Here it stays a +.' }]],
-    ];
-    const answers = await askAll(t, cases, ([sent]) => t.get(`/users/${sent}`));
-    for (const [[sent, value, causes], answer] of answers) {
-      expectRoute(answer, { route: 'GET /users/:id', params: { id: value } }, notFound(`/users/${sent}`), causes);
-    }
-    const two = await t.get(`/users/%2B1/posts/%E2%82%AC`);
-    expectRoute(two, { route: 'GET /users/:id/posts/:post', params: { id: '+1', post: '€' } }, notFound('GET /users/:id/posts/:post'));
-
-    const malformed = ['%zz', '%', '%C3', '%FF', '%E0%A4%A', `${word}%2`, `${word}/posts/%zz`].map((text) => ['GET', `/users/${text}`]);
-    const bad = await askAll(t, [...malformed, ['PUT', '/users/%zz']], ([method = '', target = '']) => t.send({ method, target }));
-    for (const [, answer] of bad) {
-      const escape = answer.exchange.target;
-      expectError(answer, 400, [
-        { if: (a) => a.status === 500, diagnosis: 'bad-escape-threw', message: `decodeURIComponent threw for ${escape}, and nothing in the router caught it. A malformed escape is the client's mistake: 400.` },
-        { if: (a) => a.status === 404, diagnosis: 'bad-escape-not-found', message: `${escape} fits a route, and its escape means nothing: that is 400, the client's mistake, not 404.` },
-        { if: (a) => a.status === 200, diagnosis: 'bad-escape-let-through', message: `The escape in ${escape} stands for no text, and a handler ran. Answer 400.` },
+      const word = t.word();
+      const [root, docs, twice, query, absolute, dots] = await Promise.all([
+        t.get('/'),
+        t.get('/Docs/'),
+        t.get('/twice'),
+        t.get(`/inbox?${word}=/users/1`),
+        t.get(`http://localhost/inbox?${word}`),
+        t.get('/users/../inbox'),
       ]);
-    }
-    // Where no route fits, 404 and 400 are both true.
-    const nowhere = await t.get(`/${word}/%zz`);
-    nowhere.expect(nowhere.status === 400 || nowhere.status === 404, {
-      diagnosis: nowhere.status === 500 ? 'bad-escape-threw' : 'bad-escape-let-through',
-      message: `No route fits /${word}/%zz, and its escape means nothing. The answer is 404 or 400.`,
-      expected: 'status 404 or 400',
-      actual: `status ${nowhere.status}`,
-    });
-    const query = await t.get('/inbox?q=%zz');
-    query.expectStatus(200, [
-      { if: (a) => a.status === 400, diagnosis: 'query-decoded', message: 'The malformed escape is in the query, which is not the router\'s business. Look only at url.pathname.' },
-    ]);
-    expectRoute(query, { route: 'GET /inbox', query: 'q=%25zz' }, notFound('/inbox?q=%zz'));
-    await goesOnAfter(t, 'GET', '/users/%zz', 400);
-    const own = await t.get('/fails/uri');
-    own.expectStatus(500, [
-      { if: (a) => a.status === 400, diagnosis: 'handler-error-became-400', message: 'A handler threw a URIError of its own, and the client got 400. Catch only what your decoding throws, not what handlers do.' },
-    ]);
-    expectPassedOn(own);
-  },
-
-  async 'Answer HEAD as GET'(t) {
-    const word = t.word();
-    const paths = ['/', '/inbox', `/users/${word}`, `/users/${word}/posts/1`, '/posts/latest', '/users/me', `/later/${word}`];
-    const gets = await askAll(t, paths, (path) => t.get(path));
-    const heads = await askAll(t, paths, (path) => t.head(path));
-    for (const [index, [, get]] of gets.entries()) {
-      const head = heads[index]?.[1] ?? get;
-      get.expectStatus(200);
-      head.expectStatus(200, [
-        { if: (a) => a.status === 404 || a.status === 405, diagnosis: 'head-not-found', message: 'HEAD found nothing where GET has a route. Look for the GET route when the method is HEAD.' },
-        { if: (a) => a.status === 204, diagnosis: 'head-without-handler', message: 'HEAD has the status and the header fields of GET. Run the handler of GET; Node leaves out the body.' },
+      expectRoute(root, { route: 'GET /' }, notFound('GET /'));
+      expectRoute(
+        docs,
+        { route: 'GET /Docs/' },
+        {
+          diagnosis: 'path-changed',
+          message:
+            '/Docs/ is registered with a capital and a slash at the end, and it was not found. Leave paths as they are: the one that is registered, and the one that is asked for.',
+        },
+      );
+      expectRoute(twice, { route: 'GET /twice, the first' }, notFound('GET /twice'), [
+        {
+          if: (a) => a.text.includes('the second'),
+          diagnosis: 'last-wins',
+          message:
+            'GET /twice is registered twice, and the second one answered. The first route registered wins.',
+        },
       ]);
-      for (const name of ['Content-Type', 'Content-Length']) {
-        head.expectHeader(name, get.header(name) ?? '', [
+      const queryLost: Cause = {
+        if: (a) => shownBy(a) !== undefined,
+        diagnosis: 'query-lost',
+        message:
+          'The handler did not get the query. Its third argument is { params, query }, where query is url.searchParams.',
+      };
+      const queryMatched = {
+        diagnosis: 'query-matched',
+        message:
+          'With a query behind it, /inbox was not found. The query is no part of the path: compare url.pathname, not req.url.',
+      };
+      expectRoute(query, { route: 'GET /inbox', query: `${word}=%2Fusers%2F1` }, queryMatched, [
+        queryLost,
+      ]);
+      for (const answer of [absolute, dots]) {
+        const query = answer === absolute ? `${word}=` : '';
+        expectRoute(
+          answer,
+          { route: 'GET /inbox', query },
           {
-            if: () => true,
-            diagnosis: 'head-without-handler',
-            message: `HEAD has the same ${name} as GET. Run the very handler that GET runs, with the same params; Node leaves out the body.`,
+            diagnosis: 'raw-target-matched',
+            message: `The URL of the request target ${answer.exchange.target} has the pathname /inbox, and the router did not find it. Compare url.pathname, not req.url.`,
+          },
+        );
+      }
+
+      const ask = (path: string): Promise<Answer> => t.get(`/match?method=PUT&path=${path}`);
+      const [known, unknown] = await Promise.all([ask('/inbox'), ask(`/${word}`)]);
+      known.expectStatus(200);
+      known.expectJSON({ found: true, params: {} }, [
+        {
+          if: (a) => a.text.includes('false'),
+          diagnosis: 'match-finds-nothing',
+          message: "match('PUT', '/inbox') gives null, though that route is registered.",
+        },
+        {
+          if: () => true,
+          diagnosis: 'match-without-params',
+          message:
+            'What match gives is not { handler, params }: params is an object, empty where the path names nothing.',
+        },
+      ]);
+      unknown.expectStatus(200, [
+        {
+          if: (a) => a.status === 500,
+          diagnosis: 'match-not-null',
+          message: 'Where no route fits, match must give null. It gave something else, or threw.',
+        },
+      ]);
+      unknown.expectJSON({ found: false }, [
+        {
+          if: () => true,
+          diagnosis: 'match-not-null',
+          message: 'Where no route fits, match must give null.',
+        },
+      ]);
+
+      expectPassedOn(await t.get('/fails/now', { causes: promiseLost }));
+      const swallowed = {
+        diagnosis: 'error-swallowed',
+        message:
+          'A handler failed, and nobody answered: the error was caught on its way and forgotten. Let it through to the caller of handle.',
+      };
+      expectPassedOn(
+        await t.get('/fails/later', { causes: { ...promiseLost, 'no-answer': swallowed } }),
+      );
+    },
+
+    async 'Say that nothing is there'(t) {
+      const word = t.word();
+      const prefix = {
+        diagnosis: 'part-matched',
+        message:
+          'A path that only begins or ends like a route, or goes on after it, is another path. Compare the whole.',
+      };
+      const empty = {
+        diagnosis: 'empty-segment-dropped',
+        message:
+          '//inbox was taken for /inbox. Paths are compared letter by letter: do not throw empty pieces away.',
+      };
+      const slash = {
+        diagnosis: 'slash-ignored',
+        message:
+          'A slash at the end was ignored. Here it counts: /inbox/ is another path than /inbox.',
+      };
+      const cases = {
+        diagnosis: 'case-ignored',
+        message: 'Capitals were taken for small letters. Paths are compared letter by letter.',
+      };
+      const pattern = {
+        diagnosis: 'path-became-pattern',
+        message:
+          'A character such as . or + in a path stands for itself. A path is not a regular expression.',
+      };
+      const inherited = {
+        diagnosis: 'inherited-route',
+        message:
+          'No such route was registered. An object used as a table has entries of its own from the start.',
+      };
+      const shared = {
+        diagnosis: 'routes-shared',
+        message:
+          '/elsewhere is registered with another router, and this one answered it. Each router keeps a list of its own.',
+      };
+      const paths: [string, Named][] = [
+        [
+          `/${word}`,
+          {
+            diagnosis: 'always-found',
+            message: 'A path that nobody registered was answered with 200. The answer here is 404.',
+          },
+        ],
+        [`/${word}/inbox`, prefix],
+        [`/inbox/${word}`, prefix],
+        [`/inbox${word}`, prefix],
+        ['/inbo', prefix],
+        ['/inbox/', slash],
+        ['//inbox', empty],
+        ['//', empty],
+        ['/Inbox', cases],
+        ['/INBOX', cases],
+        ['/docs/', cases],
+        ['/Docs', slash],
+        ['/elsewhere', shared],
+        ['/v1a0/status', pattern],
+        ['/sum/11', pattern],
+        ['/constructor', inherited],
+        ['/__proto__', inherited],
+      ];
+      const answers = await askAll(t, paths, ([path]) => t.get(path));
+      for (const [[, why], answer] of answers) expectMiss(answer, why, [allowedEverywhere]);
+      expectMiss(await t.post(`/${word}`, { word }), prefix, [allowedEverywhere]);
+      await goesOnAfter(t, 'GET', `/${word}`, 404);
+    },
+
+    async 'Fill the named segments'(t) {
+      await seesWhatIsNamed(t);
+      await comparesTheRest(t);
+      await keepsParamsApart(t);
+    },
+
+    async 'Decode what was named'(t) {
+      const word = t.word();
+      const encoded = [...word].map((letter) => `%${letter.charCodeAt(0).toString(16)}`).join('');
+      const gets =
+        (value: string) =>
+        (a: Answer): boolean =>
+          shownBy(a) !== undefined &&
+          (shownBy(a)?.params as { id?: unknown } | undefined)?.id === value;
+      const notDecoded = (sent: string): Cause => ({
+        if: gets(sent),
+        diagnosis: 'not-decoded',
+        message: `The value arrived as it was sent, ${sent}. Decode it with decodeURIComponent.`,
+      });
+      const cases: [sent: string, value: string, causes: Cause[]][] = [
+        [encoded, word, [notDecoded(encoded)]],
+        ['a%20b', 'a b', [notDecoded('a%20b')]],
+        [
+          'Zo%C3%AB',
+          'Zoë',
+          [
+            {
+              if: gets('ZoÃ«'),
+              diagnosis: 'decoded-bytes',
+              message:
+                'An ë became two letters: escapes are bytes of UTF-8, and decodeURIComponent knows that. unescape does not.',
+            },
+          ],
+        ],
+        [
+          'a%3Fb%23c',
+          'a?b#c',
+          [
+            {
+              if: gets('a%3Fb%23c'),
+              diagnosis: 'half-decoded',
+              message:
+                'decodeURI leaves %3F, %23 and %2F as they are, for it expects a whole URL. A single segment takes decodeURIComponent.',
+            },
+          ],
+        ],
+        [
+          `${word}%2F1`,
+          `${word}/1`,
+          [
+            {
+              if: isMiss,
+              diagnosis: 'decoded-before-split',
+              message:
+                'A %2F is a slash inside the value, not a new segment. Split the path first, then decode each value.',
+            },
+            {
+              if: gets(`${word}%2F1`),
+              diagnosis: 'half-decoded',
+              message:
+                'decodeURI leaves %2F as it is, for it expects a whole URL. A single segment takes decodeURIComponent.',
+            },
+          ],
+        ],
+        [
+          '%2541',
+          '%41',
+          [
+            {
+              if: gets('A'),
+              diagnosis: 'decoded-twice',
+              message: '%2541 is an escaped %41, and it became A: it was decoded twice.',
+            },
+          ],
+        ],
+        [
+          'a+b',
+          'a+b',
+          [
+            {
+              if: gets('a b'),
+              diagnosis: 'plus-became-space',
+              message: 'A + means a space in a query, not in a path. Here it stays a +.',
+            },
+          ],
+        ],
+      ];
+      const answers = await askAll(t, cases, ([sent]) => t.get(`/users/${sent}`));
+      for (const [[sent, value, causes], answer] of answers) {
+        expectRoute(
+          answer,
+          { route: 'GET /users/:id', params: { id: value } },
+          notFound(`/users/${sent}`),
+          causes,
+        );
+      }
+      const two = await t.get(`/users/%2B1/posts/%E2%82%AC`);
+      expectRoute(
+        two,
+        { route: 'GET /users/:id/posts/:post', params: { id: '+1', post: '€' } },
+        notFound('GET /users/:id/posts/:post'),
+      );
+
+      const malformed = [
+        '%zz',
+        '%',
+        '%C3',
+        '%FF',
+        '%E0%A4%A',
+        `${word}%2`,
+        `${word}/posts/%zz`,
+      ].map((text) => ['GET', `/users/${text}`]);
+      const bad = await askAll(
+        t,
+        [...malformed, ['PUT', '/users/%zz']],
+        ([method = '', target = '']) => t.send({ method, target }),
+      );
+      for (const [, answer] of bad) {
+        const escape = answer.exchange.target;
+        expectError(answer, 400, [
+          {
+            if: (a) => a.status === 500,
+            diagnosis: 'bad-escape-threw',
+            message: `decodeURIComponent threw for ${escape}, and nothing in the router caught it. A malformed escape is the client's mistake: 400.`,
+          },
+          {
+            if: (a) => a.status === 404,
+            diagnosis: 'bad-escape-not-found',
+            message: `${escape} fits a route, and its escape means nothing: that is 400, the client's mistake, not 404.`,
+          },
+          {
+            if: (a) => a.status === 200,
+            diagnosis: 'bad-escape-let-through',
+            message: `The escape in ${escape} stands for no text, and a handler ran. Answer 400.`,
           },
         ]);
       }
-      head.expectNoBody();
-    }
-    const [missing, malformed, fails, mail] = await Promise.all([
-      t.head(`/${word}`),
-      t.head('/users/%zz'),
-      t.head('/fails/now', { causes: promiseLost }),
-      t.head('/mail'),
-    ]);
-    missing.expectStatus(404, [
-      { if: (a) => a.status === 200, diagnosis: 'head-always-200', message: 'HEAD of a path that nobody registered is 404, as GET is.' },
-    ]);
-    missing.expectNoBody();
-    malformed.expectStatus(400);
-    fails.expectStatus(500, [{ if: (a) => a.status === 200, diagnosis: 'head-without-handler', message: 'HEAD must run the handler of GET: this one fails, and HEAD said 200.' }]);
-    mail.expect(mail.status >= 400, {
-      diagnosis: 'head-ran-another-method',
-      message: '/mail has only a POST route, and HEAD was answered with success. HEAD stands for GET and for nothing else.',
-      expected: 'no success',
-      actual: `status ${mail.status}`,
-    });
-  },
-
-  async 'Say which methods there are'(t) {
-    const word = t.word();
-    const user = ['GET', 'HEAD', 'PUT', 'DELETE'];
-    const cases: [method: string, target: string, allow: string[]][] = [
-      ['DELETE', '/mail', ['POST']],
-      ['GET', '/mail', ['POST']],
-      ['HEAD', '/mail', ['POST']],
-      ['POST', '/users', ['GET', 'HEAD']],
-      ['PROPFIND', '/inbox', ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE']],
-      ['OPTIONS', '/inbox', ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE']],
-      ['POST', `/users/${word}`, user],
-      ['PATCH', '/users/me', user],
-      ['PUT', `/users/${word}/posts/1`, ['GET', 'HEAD']],
-      ['PUT', '/pair/a/end', ['GET', 'HEAD']],
-      ['POST', '/v1.0/status', ['GET', 'HEAD']],
-    ];
-    const answers = await askAll(t, cases, ([method, target]) => t.send({ method, target }));
-    for (const [[method, target, allow], answer] of answers) {
-      expectError(answer, 405, [
-        { if: (a) => a.status === 404, diagnosis: 'not-found-for-405', message: `${target} exists under another method, so ${method} gets 405: something is there, and it can't do that.` },
+      // Where no route fits, 404 and 400 are both true.
+      const nowhere = await t.get(`/${word}/%zz`);
+      nowhere.expect(nowhere.status === 400 || nowhere.status === 404, {
+        diagnosis: nowhere.status === 500 ? 'bad-escape-threw' : 'bad-escape-let-through',
+        message: `No route fits /${word}/%zz, and its escape means nothing. The answer is 404 or 400.`,
+        expected: 'status 404 or 400',
+        actual: `status ${nowhere.status}`,
+      });
+      const query = await t.get('/inbox?q=%zz');
+      query.expectStatus(200, [
         {
-          if: (a) => method === 'OPTIONS' && a.status < 300,
-          diagnosis: 'options-answered',
-          message: 'OPTIONS is a method like any other here: without a route it gets 405. The CORS lesson deals with it.',
+          if: (a) => a.status === 400,
+          diagnosis: 'query-decoded',
+          message:
+            "The malformed escape is in the query, which is not the router's business. Look only at url.pathname.",
         },
-        { if: (a) => a.status === 200, diagnosis: 'wrong-method-ran', message: `${method} ${target} is not registered, and a handler ran.` },
       ]);
-      expectAllow(answer, allow);
-    }
-    await goesOnAfter(t, 'PATCH', '/users/me', 405);
-    const [missing, deep, empty, removed, escape] = await Promise.all([
-      t.send({ method: 'PUT', target: `/${word}` }),
-      t.send({ method: 'PUT', target: `/users/${word}/posts/1/2` }),
-      t.send({ method: 'POST', target: '/users/' }),
-      t.send({ method: 'DELETE', target: '/users/me' }),
-      t.send({ method: 'PATCH', target: '/users/%zz' }),
-    ]);
-    for (const answer of [missing, deep, empty]) {
-      expectError(answer, 404, [allowedEverywhere]);
-      answer.expectNoHeader('Allow', [{ if: () => true, diagnosis: 'allow-on-404', message: 'A 404 has no Allow: nothing is there that could allow anything.' }]);
-    }
-    expectRoute(removed, { route: 'DELETE /users/:id', params: { id: 'me' } }, gaveUp);
-    escape.expect([400, 404, 405].includes(escape.status), {
-      diagnosis: escape.status === 500 ? 'bad-escape-threw' : 'wrong-status',
-      message: 'PATCH /users/%zz has a malformed escape and no route: 400 or 405 would be right. Whoever looks for the methods of a path decodes it too, and that can throw.',
-      expected: 'status 400 or 405',
-      actual: `status ${escape.status}`,
-    });
-  },
+      expectRoute(query, { route: 'GET /inbox', query: 'q=%25zz' }, notFound('/inbox?q=%zz'));
+      await goesOnAfter(t, 'GET', '/users/%zz', 400);
+      const own = await t.get('/fails/uri');
+      own.expectStatus(500, [
+        {
+          if: (a) => a.status === 400,
+          diagnosis: 'handler-error-became-400',
+          message:
+            'A handler threw a URIError of its own, and the client got 400. Catch only what your decoding throws, not what handlers do.',
+        },
+      ]);
+      expectPassedOn(own);
+    },
 
-  async 'List the routes'(t) {
-    const answer = await t.get('/routes');
-    const wanted = registered();
-    answer.expectStatus(200, [
-      { if: (a) => a.status === 500, diagnosis: 'routes-not-a-list', message: 'routes is an array of { method, path }: it is read like a property, not called.' },
-    ]);
-    const parsed = answer.json();
-    const given = Array.isArray(parsed) ? parsed.map(String) : [];
-    answer.expectJSON(wanted, [
-      { if: () => given.some((line) => line.includes('undefined')), diagnosis: 'routes-without-names', message: 'Each entry of routes is an object with method and path.' },
-      { if: () => given.some((line) => line.startsWith('HEAD')), diagnosis: 'head-listed', message: 'HEAD was never registered, so it is not in the list.' },
-      { if: () => new Set(given).size === given.length && given.length === wanted.length - 1, diagnosis: 'route-listed-once', message: 'GET /twice was registered twice, and is listed once. There is one entry for each registration.' },
-      { if: () => [...given].sort().join() === [...wanted].sort().join(), diagnosis: 'routes-out-of-order', message: 'The routes are all there, but not in the order in which they were registered. The order decides who wins.' },
-      { if: () => given.length < wanted.length, diagnosis: 'routes-missing', message: `Of ${wanted.length} registrations only ${given.length} are listed.` },
-    ]);
+    async 'Answer HEAD as GET'(t) {
+      const word = t.word();
+      const paths = [
+        '/',
+        '/inbox',
+        `/users/${word}`,
+        `/users/${word}/posts/1`,
+        '/posts/latest',
+        '/users/me',
+        `/later/${word}`,
+      ];
+      const gets = await askAll(t, paths, (path) => t.get(path));
+      const heads = await askAll(t, paths, (path) => t.head(path));
+      for (const [index, [, get]] of gets.entries()) {
+        const head = heads[index]?.[1] ?? get;
+        get.expectStatus(200);
+        head.expectStatus(200, [
+          {
+            if: (a) => a.status === 404 || a.status === 405,
+            diagnosis: 'head-not-found',
+            message:
+              'HEAD found nothing where GET has a route. Look for the GET route when the method is HEAD.',
+          },
+          {
+            if: (a) => a.status === 204,
+            diagnosis: 'head-without-handler',
+            message:
+              'HEAD has the status and the header fields of GET. Run the handler of GET; Node leaves out the body.',
+          },
+        ]);
+        for (const name of ['Content-Type', 'Content-Length']) {
+          head.expectHeader(name, get.header(name) ?? '', [
+            {
+              if: () => true,
+              diagnosis: 'head-without-handler',
+              message: `HEAD has the same ${name} as GET. Run the very handler that GET runs, with the same params; Node leaves out the body.`,
+            },
+          ]);
+        }
+        head.expectNoBody();
+      }
+      const [missing, malformed, fails, mail] = await Promise.all([
+        t.head(`/${word}`),
+        t.head('/users/%zz'),
+        t.head('/fails/now', { causes: promiseLost }),
+        t.head('/mail'),
+      ]);
+      missing.expectStatus(404, [
+        {
+          if: (a) => a.status === 200,
+          diagnosis: 'head-always-200',
+          message: 'HEAD of a path that nobody registered is 404, as GET is.',
+        },
+      ]);
+      missing.expectNoBody();
+      malformed.expectStatus(400);
+      fails.expectStatus(500, [
+        {
+          if: (a) => a.status === 200,
+          diagnosis: 'head-without-handler',
+          message: 'HEAD must run the handler of GET: this one fails, and HEAD said 200.',
+        },
+      ]);
+      mail.expect(mail.status >= 400, {
+        diagnosis: 'head-ran-another-method',
+        message:
+          '/mail has only a POST route, and HEAD was answered with success. HEAD stands for GET and for nothing else.',
+        expected: 'no success',
+        actual: `status ${mail.status}`,
+      });
+    },
+
+    async 'Say which methods there are'(t) {
+      const word = t.word();
+      const user = ['GET', 'HEAD', 'PUT', 'DELETE'];
+      const cases: [method: string, target: string, allow: string[]][] = [
+        ['DELETE', '/mail', ['POST']],
+        ['GET', '/mail', ['POST']],
+        ['HEAD', '/mail', ['POST']],
+        ['POST', '/users', ['GET', 'HEAD']],
+        ['PROPFIND', '/inbox', ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE']],
+        ['OPTIONS', '/inbox', ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE']],
+        ['POST', `/users/${word}`, user],
+        ['PATCH', '/users/me', user],
+        ['PUT', `/users/${word}/posts/1`, ['GET', 'HEAD']],
+        ['PUT', '/pair/a/end', ['GET', 'HEAD']],
+        ['POST', '/v1.0/status', ['GET', 'HEAD']],
+      ];
+      const answers = await askAll(t, cases, ([method, target]) => t.send({ method, target }));
+      for (const [[method, target, allow], answer] of answers) {
+        expectError(answer, 405, [
+          {
+            if: (a) => a.status === 404,
+            diagnosis: 'not-found-for-405',
+            message: `${target} exists under another method, so ${method} gets 405: something is there, and it can't do that.`,
+          },
+          {
+            if: (a) => method === 'OPTIONS' && a.status < 300,
+            diagnosis: 'options-answered',
+            message:
+              'OPTIONS is a method like any other here: without a route it gets 405. The CORS lesson deals with it.',
+          },
+          {
+            if: (a) => a.status === 200,
+            diagnosis: 'wrong-method-ran',
+            message: `${method} ${target} is not registered, and a handler ran.`,
+          },
+        ]);
+        expectAllow(answer, allow);
+      }
+      await goesOnAfter(t, 'PATCH', '/users/me', 405);
+      const [missing, deep, empty, removed, escape] = await Promise.all([
+        t.send({ method: 'PUT', target: `/${word}` }),
+        t.send({ method: 'PUT', target: `/users/${word}/posts/1/2` }),
+        t.send({ method: 'POST', target: '/users/' }),
+        t.send({ method: 'DELETE', target: '/users/me' }),
+        t.send({ method: 'PATCH', target: '/users/%zz' }),
+      ]);
+      for (const answer of [missing, deep, empty]) {
+        expectError(answer, 404, [allowedEverywhere]);
+        answer.expectNoHeader('Allow', [
+          {
+            if: () => true,
+            diagnosis: 'allow-on-404',
+            message: 'A 404 has no Allow: nothing is there that could allow anything.',
+          },
+        ]);
+      }
+      expectRoute(removed, { route: 'DELETE /users/:id', params: { id: 'me' } }, gaveUp);
+      escape.expect([400, 404, 405].includes(escape.status), {
+        diagnosis: escape.status === 500 ? 'bad-escape-threw' : 'wrong-status',
+        message:
+          'PATCH /users/%zz has a malformed escape and no route: 400 or 405 would be right. Whoever looks for the methods of a path decodes it too, and that can throw.',
+        expected: 'status 400 or 405',
+        actual: `status ${escape.status}`,
+      });
+    },
+
+    async 'List the routes'(t) {
+      const answer = await t.get('/routes');
+      const wanted = registered();
+      answer.expectStatus(200, [
+        {
+          if: (a) => a.status === 500,
+          diagnosis: 'routes-not-a-list',
+          message:
+            'routes is an array of { method, path }: it is read like a property, not called.',
+        },
+      ]);
+      const parsed = answer.json();
+      const given = Array.isArray(parsed) ? parsed.map(String) : [];
+      answer.expectJSON(wanted, [
+        {
+          if: () => given.some((line) => line.includes('undefined')),
+          diagnosis: 'routes-without-names',
+          message: 'Each entry of routes is an object with method and path.',
+        },
+        {
+          if: () => given.some((line) => line.startsWith('HEAD')),
+          diagnosis: 'head-listed',
+          message: 'HEAD was never registered, so it is not in the list.',
+        },
+        {
+          if: () => new Set(given).size === given.length && given.length === wanted.length - 1,
+          diagnosis: 'route-listed-once',
+          message:
+            'GET /twice was registered twice, and is listed once. There is one entry for each registration.',
+        },
+        {
+          if: () => [...given].sort().join() === [...wanted].sort().join(),
+          diagnosis: 'routes-out-of-order',
+          message:
+            'The routes are all there, but not in the order in which they were registered. The order decides who wins.',
+        },
+        {
+          if: () => given.length < wanted.length,
+          diagnosis: 'routes-missing',
+          message: `Of ${wanted.length} registrations only ${given.length} are listed.`,
+        },
+      ]);
+    },
   },
-}, { keepAlive: true });
+  { keepAlive: true },
+);
 
 const allowedEverywhere: Cause = {
   if: (a) => a.status === 405,
@@ -430,28 +712,88 @@ const gaveUp: Cause = {
 
 /** Allow names these methods, each once, in any order. */
 function expectAllow(answer: Answer, wanted: string[]): void {
-  const given = (answer.header('Allow') ?? '').split(',').map((method) => method.trim()).filter(Boolean);
+  const given = (answer.header('Allow') ?? '')
+    .split(',')
+    .map((method) => method.trim())
+    .filter(Boolean);
   const request = `${answer.exchange.method} ${answer.exchange.target}`;
   const extra = given.filter((method) => !wanted.includes(method));
   const missing = wanted.filter((method) => !given.includes(method));
   const lower = given.some((method) => method !== method.toUpperCase());
   const causes: [boolean, Named][] = [
-    [answer.header('Allow') === undefined, { diagnosis: 'allow-missing', message: `The 405 for ${request} has no Allow. It must say what the path can do.` }],
-    [lower, { diagnosis: 'allow-lower-case', message: 'Methods are written in capitals, and case counts: get is not GET.' }],
-    [missing.length === 1 && missing[0] === 'HEAD', { diagnosis: 'allow-without-head', message: `The path of ${request} answers GET, so it answers HEAD. Allow must list both.` }],
-    [extra.length === 1 && extra[0] === 'HEAD', { diagnosis: 'head-without-get', message: `The path of ${request} has no GET, so it has no HEAD. Allow lists HEAD only beside GET.` }],
-    [extra.length === 1 && extra[0] === 'OPTIONS', { diagnosis: 'options-allowed', message: 'Allow lists OPTIONS, and OPTIONS gets 405 here. List only what the path answers.' }],
-    [extra.length > 0, { diagnosis: 'allow-too-long', message: `Allow lists ${extra.join(', ')} for ${request}, which that path does not have. Look only at routes that fit the path.` }],
-    [missing.length > 0, { diagnosis: 'allow-too-short', message: `Allow leaves out ${missing.join(', ')} for ${request}. Look at every route that fits the path, not only at the first.` }],
-    [new Set(given).size < given.length, { diagnosis: 'allow-twice', message: `Allow lists a method twice for ${request}. Two routes fit the path; name each method once.` }],
+    [
+      answer.header('Allow') === undefined,
+      {
+        diagnosis: 'allow-missing',
+        message: `The 405 for ${request} has no Allow. It must say what the path can do.`,
+      },
+    ],
+    [
+      lower,
+      {
+        diagnosis: 'allow-lower-case',
+        message: 'Methods are written in capitals, and case counts: get is not GET.',
+      },
+    ],
+    [
+      missing.length === 1 && missing[0] === 'HEAD',
+      {
+        diagnosis: 'allow-without-head',
+        message: `The path of ${request} answers GET, so it answers HEAD. Allow must list both.`,
+      },
+    ],
+    [
+      extra.length === 1 && extra[0] === 'HEAD',
+      {
+        diagnosis: 'head-without-get',
+        message: `The path of ${request} has no GET, so it has no HEAD. Allow lists HEAD only beside GET.`,
+      },
+    ],
+    [
+      extra.length === 1 && extra[0] === 'OPTIONS',
+      {
+        diagnosis: 'options-allowed',
+        message: 'Allow lists OPTIONS, and OPTIONS gets 405 here. List only what the path answers.',
+      },
+    ],
+    [
+      extra.length > 0,
+      {
+        diagnosis: 'allow-too-long',
+        message: `Allow lists ${extra.join(', ')} for ${request}, which that path does not have. Look only at routes that fit the path.`,
+      },
+    ],
+    [
+      missing.length > 0,
+      {
+        diagnosis: 'allow-too-short',
+        message: `Allow leaves out ${missing.join(', ')} for ${request}. Look at every route that fits the path, not only at the first.`,
+      },
+    ],
+    [
+      new Set(given).size < given.length,
+      {
+        diagnosis: 'allow-twice',
+        message: `Allow lists a method twice for ${request}. Two routes fit the path; name each method once.`,
+      },
+    ],
   ];
   for (const [holds, cause] of causes) {
-    answer.expect(!holds, { ...cause, expected: `Allow: ${wanted.join(', ')}`, actual: `Allow: ${answer.header('Allow') ?? '(none)'}` });
+    answer.expect(!holds, {
+      ...cause,
+      expected: `Allow: ${wanted.join(', ')}`,
+      actual: `Allow: ${answer.header('Allow') ?? '(none)'}`,
+    });
   }
 }
 
 /** The answer was the only one: nothing tripped over it afterwards, so the connection serves the next request. */
-async function goesOnAfter(t: Trial, method: string, target: string, status: number): Promise<void> {
+async function goesOnAfter(
+  t: Trial,
+  method: string,
+  target: string,
+  status: number,
+): Promise<void> {
   const ranOn = {
     diagnosis: 'ran-on-after-answer',
     message: `${method} ${target} was answered, then the code ran on and an error was thrown: server.ts had to cut the connection. An answer does not end a function; return does.`,
@@ -481,45 +823,110 @@ async function seesWhatIsNamed(t: Trial): Promise<void> {
     message: `${target} fits the route ${route}, and the router did not find it. A segment that begins with : fits any one segment.`,
   });
   const paramCauses: Cause[] = [
-    { if: (a) => shownBy(a)?.params === undefined && !isMiss(a), diagnosis: 'params-missing', message: 'The handler got no params. match gives { handler, params }, and handle passes params on in its third argument.' },
-    { if: (a) => Object.keys(Object(shownBy(a)?.params)).length === 0 && !isMiss(a), diagnosis: 'params-empty', message: 'The route was found, but params is empty. Put what stands in the place of :name into params.name.' },
-    { if: (a) => Object.keys(Object(shownBy(a)?.params)).some((key) => key.startsWith(':')), diagnosis: 'colon-kept', message: 'The names in params still begin with a colon. The name of :id is id.' },
-    { if: (a) => Object.values(Object(shownBy(a)?.params)).some((value) => typeof value !== 'string'), diagnosis: 'param-not-text', message: 'A value in params is not a text. The router hands over what stood in the path; what it means is for the handler to say.' },
-    { if: (a) => Object.values(Object(shownBy(a)?.params)).join() === mixed.toLowerCase(), diagnosis: 'param-changed', message: 'The value came back in small letters. params holds what stood in the path, as it was.' },
+    {
+      if: (a) => shownBy(a)?.params === undefined && !isMiss(a),
+      diagnosis: 'params-missing',
+      message:
+        'The handler got no params. match gives { handler, params }, and handle passes params on in its third argument.',
+    },
+    {
+      if: (a) => Object.keys(Object(shownBy(a)?.params)).length === 0 && !isMiss(a),
+      diagnosis: 'params-empty',
+      message:
+        'The route was found, but params is empty. Put what stands in the place of :name into params.name.',
+    },
+    {
+      if: (a) => Object.keys(Object(shownBy(a)?.params)).some((key) => key.startsWith(':')),
+      diagnosis: 'colon-kept',
+      message: 'The names in params still begin with a colon. The name of :id is id.',
+    },
+    {
+      if: (a) =>
+        Object.values(Object(shownBy(a)?.params)).some((value) => typeof value !== 'string'),
+      diagnosis: 'param-not-text',
+      message:
+        'A value in params is not a text. The router hands over what stood in the path; what it means is for the handler to say.',
+    },
+    {
+      if: (a) => Object.values(Object(shownBy(a)?.params)).join() === mixed.toLowerCase(),
+      diagnosis: 'param-changed',
+      message:
+        'The value came back in small letters. params holds what stood in the path, as it was.',
+    },
   ];
-  const cases: [method: string, target: string, route: string, params: object, causes?: Cause[]][] = [
-    ['GET', `/users/${mixed}`, user, { id: mixed }],
-    ['GET', `/users/${digits}`, user, { id: digits }],
-    ['GET', `/users/${marks}`, user, { id: marks }],
-    ['GET', `/users/${long}`, user, { id: long }, [
-      { if: isMiss, diagnosis: 'long-segment-missed', message: `A named segment of ${long.length} characters was not found. It may be of any length.` },
-    ]],
-    ['GET', '/users/:id', user, { id: ':id' }],
-    ['GET', '/users/__proto__', user, { id: '__proto__' }],
-    ['PUT', `/users/${one}`, 'PUT /users/:id', { id: one }],
-    ['DELETE', `/users/${two}`, 'DELETE /users/:id', { id: two }],
-    ['GET', `/users/${one}/posts/${two}`, 'GET /users/:id/posts/:post', { id: one, post: two }],
-    ['GET', '/users/me', 'GET /users/me', {}],
-    ['DELETE', '/users/me', 'DELETE /users/:id', { id: 'me' }, [gaveUp]],
-    ['GET', '/posts/latest', 'GET /posts/:slug', { slug: 'latest' }, [
-      {
-        if: (a) => a.text.includes('GET /posts/latest'),
-        diagnosis: 'plain-wins',
-        message: 'GET /posts/:slug was registered before GET /posts/latest and fits, so it answers. The first one registered wins, whatever it looks like.',
-      },
-    ]],
-    ['GET', `/v1.0/${one}`, 'GET /v1.0/:item', { item: one }],
-    ['GET', '/v1.0/status', 'GET /v1.0/status', {}],
-    ['GET', '/sum/1+1', 'GET /sum/1+1', {}],
-    ['GET', '/sum/(:x)', 'GET /sum/(:x)', {}],
-    ['GET', `/pair/${one}/end`, 'GET /pair/:left/end', { left: one }],
-    ['GET', `/pair/${one}/${two}`, 'GET /pair/:one/:two', { one, two }, [
-      { if: (a) => Object.hasOwn(Object(shownBy(a)?.params), 'left'), diagnosis: 'params-left-over', message: 'params holds "left", which belongs to a route that did not fit. Begin with fresh params for each route that you try.' },
-    ]],
-    ['GET', `/teams/${one}`, 'GET /teams/:team-name', { 'team-name': one }, [
-      { if: (a) => isMiss(a) || !Object.hasOwn(Object(shownBy(a)?.params), 'team-name'), diagnosis: 'name-cut', message: 'The route is /teams/:team-name. Everything behind the colon is the name, up to the next slash.' },
-    ]],
-  ];
+  const cases: [method: string, target: string, route: string, params: object, causes?: Cause[]][] =
+    [
+      ['GET', `/users/${mixed}`, user, { id: mixed }],
+      ['GET', `/users/${digits}`, user, { id: digits }],
+      ['GET', `/users/${marks}`, user, { id: marks }],
+      [
+        'GET',
+        `/users/${long}`,
+        user,
+        { id: long },
+        [
+          {
+            if: isMiss,
+            diagnosis: 'long-segment-missed',
+            message: `A named segment of ${long.length} characters was not found. It may be of any length.`,
+          },
+        ],
+      ],
+      ['GET', '/users/:id', user, { id: ':id' }],
+      ['GET', '/users/__proto__', user, { id: '__proto__' }],
+      ['PUT', `/users/${one}`, 'PUT /users/:id', { id: one }],
+      ['DELETE', `/users/${two}`, 'DELETE /users/:id', { id: two }],
+      ['GET', `/users/${one}/posts/${two}`, 'GET /users/:id/posts/:post', { id: one, post: two }],
+      ['GET', '/users/me', 'GET /users/me', {}],
+      ['DELETE', '/users/me', 'DELETE /users/:id', { id: 'me' }, [gaveUp]],
+      [
+        'GET',
+        '/posts/latest',
+        'GET /posts/:slug',
+        { slug: 'latest' },
+        [
+          {
+            if: (a) => a.text.includes('GET /posts/latest'),
+            diagnosis: 'plain-wins',
+            message:
+              'GET /posts/:slug was registered before GET /posts/latest and fits, so it answers. The first one registered wins, whatever it looks like.',
+          },
+        ],
+      ],
+      ['GET', `/v1.0/${one}`, 'GET /v1.0/:item', { item: one }],
+      ['GET', '/v1.0/status', 'GET /v1.0/status', {}],
+      ['GET', '/sum/1+1', 'GET /sum/1+1', {}],
+      ['GET', '/sum/(:x)', 'GET /sum/(:x)', {}],
+      ['GET', `/pair/${one}/end`, 'GET /pair/:left/end', { left: one }],
+      [
+        'GET',
+        `/pair/${one}/${two}`,
+        'GET /pair/:one/:two',
+        { one, two },
+        [
+          {
+            if: (a) => Object.hasOwn(Object(shownBy(a)?.params), 'left'),
+            diagnosis: 'params-left-over',
+            message:
+              'params holds "left", which belongs to a route that did not fit. Begin with fresh params for each route that you try.',
+          },
+        ],
+      ],
+      [
+        'GET',
+        `/teams/${one}`,
+        'GET /teams/:team-name',
+        { 'team-name': one },
+        [
+          {
+            if: (a) => isMiss(a) || !Object.hasOwn(Object(shownBy(a)?.params), 'team-name'),
+            diagnosis: 'name-cut',
+            message:
+              'The route is /teams/:team-name. Everything behind the colon is the name, up to the next slash.',
+          },
+        ],
+      ],
+    ];
   const answers = await askAll(t, cases, ([method, target]) => t.send({ method, target }));
   for (const [[method, target, route, params, causes = []], answer] of answers) {
     const marksLost = target.includes(marks) && isMiss(answer);
@@ -528,9 +935,15 @@ async function seesWhatIsNamed(t: Trial): Promise<void> {
       answer,
       { route, params },
       marksLost
-        ? { diagnosis: 'some-characters-missed', message: 'A named segment fits whatever stands there, not only letters and digits.' }
+        ? {
+            diagnosis: 'some-characters-missed',
+            message: 'A named segment fits whatever stands there, not only letters and digits.',
+          }
         : pattern
-          ? { diagnosis: 'path-became-pattern', message: `${target} is a registered path, and it was not found. A character such as . + ( or ) in a path stands for itself.` }
+          ? {
+              diagnosis: 'path-became-pattern',
+              message: `${target} is a registered path, and it was not found. A character such as . + ( or ) in a path stands for itself.`,
+            }
           : missed(`${method} ${target}`, route),
       [...causes, ...(Object.keys(params).length > 0 ? paramCauses : [])],
     );
@@ -538,20 +951,50 @@ async function seesWhatIsNamed(t: Trial): Promise<void> {
   const asked = await t.get(`/match?method=DELETE&path=/users/${one}`);
   asked.expectStatus(200);
   asked.expectJSON({ found: true, params: { id: one } }, [
-    { if: (a) => a.text.includes('false'), diagnosis: 'match-finds-nothing', message: `match('DELETE', '/users/${one}') gives null, though handle finds that route.` },
-    { if: (a) => a.status === 200, diagnosis: 'match-without-params', message: 'match gives { handler, params }, with the params that the handler would get.' },
+    {
+      if: (a) => a.text.includes('false'),
+      diagnosis: 'match-finds-nothing',
+      message: `match('DELETE', '/users/${one}') gives null, though handle finds that route.`,
+    },
+    {
+      if: (a) => a.status === 200,
+      diagnosis: 'match-without-params',
+      message: 'match gives { handler, params }, with the params that the handler would get.',
+    },
   ]);
 }
 
 /** What is not named must be equal, and as long; an empty segment is nobody's. */
 async function comparesTheRest(t: Trial): Promise<void> {
   const word = t.word();
-  const empty = { diagnosis: 'empty-segment-matched', message: 'An empty segment was taken for a value. "/users/" splits into three pieces, and the last one is empty: that is no id.' };
-  const count = { diagnosis: 'segment-count-ignored', message: 'The path has more or fewer segments than the route. They must have equally many.' };
-  const anchor = { diagnosis: 'not-anchored', message: 'The route fits only a part of this path. It must fit the whole, from the first segment to the last.' };
-  const literal = { diagnosis: 'plain-segment-ignored', message: 'A plain segment of the route is not equal to the one in the path, and the route was taken all the same.' };
-  const pattern = { diagnosis: 'path-became-pattern', message: 'A character such as . + ( or ) in a path stands for itself. A path is not a regular expression.' };
-  const slash = { diagnosis: 'slash-ignored', message: 'A slash at the end makes one more segment, an empty one: it is another path.' };
+  const empty = {
+    diagnosis: 'empty-segment-matched',
+    message:
+      'An empty segment was taken for a value. "/users/" splits into three pieces, and the last one is empty: that is no id.',
+  };
+  const count = {
+    diagnosis: 'segment-count-ignored',
+    message: 'The path has more or fewer segments than the route. They must have equally many.',
+  };
+  const anchor = {
+    diagnosis: 'not-anchored',
+    message:
+      'The route fits only a part of this path. It must fit the whole, from the first segment to the last.',
+  };
+  const literal = {
+    diagnosis: 'plain-segment-ignored',
+    message:
+      'A plain segment of the route is not equal to the one in the path, and the route was taken all the same.',
+  };
+  const pattern = {
+    diagnosis: 'path-became-pattern',
+    message:
+      'A character such as . + ( or ) in a path stands for itself. A path is not a regular expression.',
+  };
+  const slash = {
+    diagnosis: 'slash-ignored',
+    message: 'A slash at the end makes one more segment, an empty one: it is another path.',
+  };
   const cases: [string, Named][] = [
     ['/users/', empty],
     ['/users//posts/1', empty],
@@ -567,7 +1010,13 @@ async function comparesTheRest(t: Trial): Promise<void> {
     [`/users/${word}/delete`, anchor],
     [`/admin/users/${word}`, anchor],
     [`/${word}/posts/latest`, anchor],
-    [`/Users/${word}`, { diagnosis: 'case-ignored', message: 'Capitals were taken for small letters. Paths are compared letter by letter.' }],
+    [
+      `/Users/${word}`,
+      {
+        diagnosis: 'case-ignored',
+        message: 'Capitals were taken for small letters. Paths are compared letter by letter.',
+      },
+    ],
     [`/users/${word}/${word}/1`, literal],
     [`/${word}/1`, literal],
     [`/v1a0/${word}`, pattern],
@@ -582,19 +1031,23 @@ async function comparesTheRest(t: Trial): Promise<void> {
 async function keepsParamsApart(t: Trial): Promise<void> {
   const [one, two] = [t.word(), t.word()];
   const proto = await t.get(`/proto/${one}`);
-  const wanted = JSON.parse(`{ "params": { "__proto__": "${one}" }, "inherits": false }`) as unknown;
+  const wanted = JSON.parse(
+    `{ "params": { "__proto__": "${one}" }, "inherits": false }`,
+  ) as unknown;
   proto.expectStatus(200);
   proto.expectJSON(wanted, [
     {
       if: (a) => a.text.includes('"inherits":true') || !a.text.includes(one),
       diagnosis: 'params-inherit',
-      message: 'params is an ordinary object: it has a toString that no path named, and a value called __proto__ is lost in it. Make it with Object.create(null).',
+      message:
+        'params is an ordinary object: it has a toString that no path named, and a value called __proto__ is lost in it. Make it with Object.create(null).',
     },
   ]);
 
   // Both requests are in one packet, so the second one is routed before the first one's handler goes on.
   const connection = t.connect();
-  const request = (name: string): string => `GET /later/${name} HTTP/1.1\r\nHost: localhost\r\n\r\n`;
+  const request = (name: string): string =>
+    `GET /later/${name} HTTP/1.1\r\nHost: localhost\r\n\r\n`;
   await connection.write(request(one) + request(two));
   for (const name of [one, two]) {
     const answer = await connection.answer({ target: `/later/${name}` });
@@ -603,7 +1056,8 @@ async function keepsParamsApart(t: Trial): Promise<void> {
       {
         if: (a) => a.text.includes(one) || a.text.includes(two),
         diagnosis: 'params-shared',
-        message: 'Two requests were under way at once, and one saw the params of the other. Make new params for every request; keep nothing of a request on the router.',
+        message:
+          'Two requests were under way at once, and one saw the params of the other. Make new params for every request; keep nothing of a request on the router.',
       },
     ]);
   }
@@ -612,5 +1066,7 @@ async function keepsParamsApart(t: Trial): Promise<void> {
 /** What server.ts registers, in order, as GET /routes shows it. */
 function registered(): string[] {
   const source = readFileSync(new URL('../solutions/05-router/server.ts', import.meta.url), 'utf8');
-  return [...source.matchAll(/^router\.(\w+)\('([^']+)'/gm)].map(([, method = '', path = '']) => `${method.toUpperCase()} ${path}`);
+  return [...source.matchAll(/^router\.(\w+)\('([^']+)'/gm)].map(
+    ([, method = '', path = '']) => `${method.toUpperCase()} ${path}`,
+  );
 }

@@ -15,7 +15,14 @@ const post = (t: Trial, body: string | Uint8Array, options: RequestOptions = {})
 
 /** The head of a POST to /notes on a connection that may stay open. */
 const head = (...fields: string[]): string =>
-  ['POST /notes HTTP/1.1', 'Host: localhost', 'Content-Type: application/json', ...fields, '', ''].join('\r\n');
+  [
+    'POST /notes HTTP/1.1',
+    'Host: localhost',
+    'Content-Type: application/json',
+    ...fields,
+    '',
+    '',
+  ].join('\r\n');
 
 const chunk = (bytes: Uint8Array): Buffer =>
   Buffer.concat([Buffer.from(`${bytes.length.toString(16)}\r\n`), bytes, Buffer.from('\r\n')]);
@@ -36,7 +43,8 @@ async function reading(t: Trial, causes: OutcomeCauses = {}): Promise<number> {
 
 const notText = {
   diagnosis: 'body-not-text',
-  message: 'Only text and bytes can be written to a response; an object or another value was given to res.end() or res.write().',
+  message:
+    'Only text and bytes can be written to a response; an object or another value was given to res.end() or res.write().',
 };
 
 /** A GET whose answer may promise more bytes than it has. */
@@ -54,7 +62,9 @@ async function show(t: Trial, target: string): Promise<Answer> {
     });
   }
   const answered = await t.get(target, {
-    causes: t.program.stderr.includes('"chunk" argument must be') ? { 'connection-closed': notText, crashed: notText } : {},
+    causes: t.program.stderr.includes('"chunk" argument must be')
+      ? { 'connection-closed': notText, crashed: notText }
+      : {},
   });
   return answered;
 }
@@ -64,7 +74,8 @@ function expectJSONType(answer: Answer): void {
     {
       if: (a) => a.header('Content-Type') === undefined,
       diagnosis: 'no-content-type',
-      message: 'The answer has no Content-Type, so the client has to guess what it got. Node never sets one by itself.',
+      message:
+        'The answer has no Content-Type, so the client has to guess what it got. Node never sets one by itself.',
     },
     {
       if: () => true,
@@ -75,7 +86,8 @@ function expectJSONType(answer: Answer): void {
   const charset = /;\s*charset\s*=\s*"?([^\s;"]+)/i.exec(answer.header('Content-Type') ?? '')?.[1];
   answer.expect(charset === undefined || charset.toLowerCase() === 'utf-8', {
     diagnosis: 'wrong-charset',
-    message: 'The Content-Type names a charset that JSON does not have. JSON is always UTF-8; the parameter may be left out.',
+    message:
+      'The Content-Type names a charset that JSON does not have. JSON is always UTF-8; the parameter may be left out.',
     expected: 'application/json; charset=utf-8',
     actual: answer.header('Content-Type'),
   });
@@ -101,7 +113,8 @@ export default suite('06-helpers', {
       {
         if: (a) => a.status === 500 && t.program.stderr.includes('ERR_HTTP_INVALID_STATUS_CODE'),
         diagnosis: 'no-default-status',
-        message: 'sendJSON was called without a status, and passed undefined on. Its third parameter is 200 by default.',
+        message:
+          'sendJSON was called without a status, and passed undefined on. Its third parameter is 200 by default.',
       },
     ]);
     expectJSONType(plain);
@@ -109,17 +122,20 @@ export default suite('06-helpers', {
       {
         if: (a) => a.text === '',
         diagnosis: 'empty-body',
-        message: 'The status and the header fields came, but the body is empty: the JSON was never given to the response.',
+        message:
+          'The status and the header fields came, but the body is empty: the JSON was never given to the response.',
       },
       {
         if: (a) => a.text.includes('[object Object]'),
         diagnosis: 'not-stringified',
-        message: 'The body is what String() makes of an object. Only text and bytes travel: JSON.stringify makes text of data.',
+        message:
+          'The body is what String() makes of an object. Only text and bytes travel: JSON.stringify makes text of data.',
       },
       {
         if: (a) => a.text.startsWith('"{'),
         diagnosis: 'stringified-twice',
-        message: 'The body is a JSON string that holds JSON: JSON.stringify was called on text that was JSON already.',
+        message:
+          'The body is a JSON string that holds JSON: JSON.stringify was called on text that was JSON already.',
       },
     ]);
     plain.expect(plain.header('Content-Length') !== undefined, {
@@ -127,13 +143,16 @@ export default suite('06-helpers', {
       message:
         'The answer has no Content-Length: its body went out in pieces, or was ended separately. Measure the JSON and say its length, in one end().',
       expected: `Content-Length: ${plain.body.length}`,
-      actual: plain.header('Transfer-Encoding') ? 'Transfer-Encoding: chunked' : 'no Content-Length',
+      actual: plain.header('Transfer-Encoding')
+        ? 'Transfer-Encoding: chunked'
+        : 'no Content-Length',
     });
     plain.expectHeader('Cache-Control', 'no-store', [
       {
         if: () => true,
         diagnosis: 'header-lost',
-        message: 'server.ts had set Cache-Control before it called sendJSON, and the answer lacks it. Add your header fields and leave the others alone.',
+        message:
+          'server.ts had set Cache-Control before it called sendJSON, and the answer lacks it. Add your header fields and leave the others alone.',
       },
     ]);
 
@@ -151,7 +170,8 @@ export default suite('06-helpers', {
           }
         : {
             diagnosis: 'length-too-short',
-            message: 'Content-Length is smaller than the body, so the client cuts the body short and takes the rest for the next response.',
+            message:
+              'Content-Length is smaller than the body, so the client cuts the body short and takes the rest for the next response.',
           }),
       expected: `Content-Length: ${sent.length}`,
       actual: `Content-Length: ${declared}, and a body of ${sent.length} bytes`,
@@ -160,7 +180,8 @@ export default suite('06-helpers', {
       {
         if: () => true,
         diagnosis: 'letters-broken',
-        message: 'Letters beyond ASCII did not arrive as they were sent. JSON travels as UTF-8, which is what res.end(text) makes of text.',
+        message:
+          'Letters beyond ASCII did not arrive as they were sent. JSON travels as UTF-8, which is what res.end(text) makes of text.',
       },
     ]);
 
@@ -179,7 +200,8 @@ export default suite('06-helpers', {
     const falsy = {
       if: () => true,
       diagnosis: 'falsy-data',
-      message: 'sendJSON(res, null) must send the JSON text null with status 200. A test such as if (!data) takes good data for missing data.',
+      message:
+        'sendJSON(res, null) must send the JSON text null with status 200. A test such as if (!data) takes good data for missing data.',
     };
     nothing.expectStatus(200, [falsy]);
     nothing.expectJSON(null, [falsy]);
@@ -213,7 +235,8 @@ export default suite('06-helpers', {
         {
           if: (a) => /circular|cyclic|BigInt|serializ|serialis|undefined|\bat .*:\d+/i.test(a.text),
           diagnosis: 'error-leaked',
-          message: 'The 500 tells the client what went wrong inside. That belongs in your log; the client gets { "error": "Internal Server Error" }.',
+          message:
+            'The 500 tells the client what went wrong inside. That belongs in your log; the client gets { "error": "Internal Server Error" }.',
         },
       ]);
     }
@@ -226,7 +249,9 @@ export default suite('06-helpers', {
     await t.settle();
     const closes = /\bclose\b/i.test(first.header('Connection') ?? '');
     if (!closes) await connection.write('GET /null HTTP/1.1\r\nHost: localhost\r\n\r\n');
-    const next = closes ? await t.attempt({ target: '/null' }) : await connection.attempt({ target: '/null' });
+    const next = closes
+      ? await t.attempt({ target: '/null' })
+      : await connection.attempt({ target: '/null' });
     t.check(next.outcome === 'answered', {
       diagnosis: 'ended-answer-destroyed',
       message:
@@ -260,17 +285,24 @@ export default suite('06-helpers', {
     const never: OutcomeCauses = {
       'no-answer': {
         diagnosis: 'body-never-resolved',
-        message: 'The whole body had come, and no answer: readBodyJSON neither resolved nor rejected.',
+        message:
+          'The whole body had come, and no answer: readBodyJSON neither resolved nor rejected.',
       },
     };
-    const note = { word: t.word(), nothing: null, number: t.int(10, 10_000), list: [true, null, { deep: t.word() }] };
+    const note = {
+      word: t.word(),
+      nothing: null,
+      number: t.int(10, 10_000),
+      list: [true, null, { deep: t.word() }],
+    };
     const plain = await post(t, JSON.stringify(note), { causes: never });
     plain.expectStatus(201);
     plain.expectJSON(note, [
       {
         if: (a) => typeof a.json() === 'string',
         diagnosis: 'not-parsed',
-        message: 'readBodyJSON resolved with the text of the body. It resolves with what JSON.parse makes of it.',
+        message:
+          'readBodyJSON resolved with the text of the body. It resolves with what JSON.parse makes of it.',
       },
     ]);
 
@@ -282,7 +314,8 @@ export default suite('06-helpers', {
       {
         if: () => true,
         diagnosis: 'wrong-encoding',
-        message: 'Letters beyond ASCII did not come through, although the body came in one piece. JSON is UTF-8: decode it as that.',
+        message:
+          'Letters beyond ASCII did not come through, although the body came in one piece. JSON is UTF-8: decode it as that.',
       },
     ]);
 
@@ -290,7 +323,8 @@ export default suite('06-helpers', {
       {
         if: (a: Answer) => a.status >= 400,
         diagnosis: 'parsed-too-early',
-        message: 'The same JSON was fine in one piece, and in several it was refused. It was parsed before all of its bytes had come.',
+        message:
+          'The same JSON was fine in one piece, and in several it was refused. It was parsed before all of its bytes had come.',
       },
       {
         if: (a: Answer) => a.text.includes('\ufffd'),
@@ -299,8 +333,14 @@ export default suite('06-helpers', {
           'A letter came back as \ufffd. Its bytes came in two chunks, and each chunk was made into text by itself. Join the bytes first, and decode once.',
       },
     ];
-    const pieces = Buffer.concat([...Array.from(bytes, (_, i) => chunk(bytes.subarray(i, i + 1))), Buffer.from(lastChunk)]);
-    const chunked = await post(t, pieces, { headers: { ...typed, 'Transfer-Encoding': 'chunked' }, causes: never });
+    const pieces = Buffer.concat([
+      ...Array.from(bytes, (_, i) => chunk(bytes.subarray(i, i + 1))),
+      Buffer.from(lastChunk),
+    ]);
+    const chunked = await post(t, pieces, {
+      headers: { ...typed, 'Transfer-Encoding': 'chunked' },
+      causes: never,
+    });
     chunked.expectStatus(201, broken);
     chunked.expectJSON(letters, broken);
 
@@ -310,32 +350,43 @@ export default suite('06-helpers', {
     const connections = bodies.map(() => t.connect());
     for (const [n, connection] of connections.entries()) {
       const body = bodies[n] ?? Buffer.alloc(0);
-      await connection.write(Buffer.concat([Buffer.from(head(`Content-Length: ${body.length}`)), body.subarray(0, cut)]));
+      await connection.write(
+        Buffer.concat([Buffer.from(head(`Content-Length: ${body.length}`)), body.subarray(0, cut)]),
+      );
     }
     await reading(t);
-    for (const [n, connection] of connections.entries()) await connection.write(bodies[n]?.subarray(cut) ?? '');
+    for (const [n, connection] of connections.entries())
+      await connection.write(bodies[n]?.subarray(cut) ?? '');
     for (const [n, connection] of connections.entries()) {
       const answer = await connection.answer({
         causes: {
           ...never,
           'no-answer': {
             diagnosis: 'bodies-mixed',
-            message: 'Two bodies came at the same time, and one request got no answer. What belongs to one request must live inside readBodyJSON.',
+            message:
+              'Two bodies came at the same time, and one request got no answer. What belongs to one request must live inside readBodyJSON.',
           },
         },
       });
       const mixed = {
         if: () => true,
         diagnosis: 'bodies-mixed',
-        message: 'Two bodies came at the same time, and one got into the other. The chunks of a request must live inside readBodyJSON, not outside it.',
+        message:
+          'Two bodies came at the same time, and one got into the other. The chunks of a request must live inside readBodyJSON, not outside it.',
       };
       const [early, splitLetter] = broken;
       answer.expectStatus(201, [mixed]);
-      answer.expectJSON({ ...letters, n }, [...(splitLetter ? [splitLetter] : []), mixed, ...(early ? [early] : [])]);
+      answer.expectJSON({ ...letters, n }, [
+        ...(splitLetter ? [splitLetter] : []),
+        mixed,
+        ...(early ? [early] : []),
+      ]);
     }
 
     const values = [null, false, 0, '', [], {}];
-    for (const [value, answer] of await askAll(t, values, (one) => post(t, JSON.stringify(one), { causes: never }))) {
+    for (const [value, answer] of await askAll(t, values, (one) =>
+      post(t, JSON.stringify(one), { causes: never }),
+    )) {
       const falsy = {
         if: () => !value,
         diagnosis: 'falsy-body',
@@ -350,7 +401,8 @@ export default suite('06-helpers', {
     answer.expectStatus(201, broken);
     answer.expect(answer.body.length > 30_000, {
       diagnosis: 'body-cut',
-      message: 'A body of some 40 000 bytes came back shorter. It arrives in several chunks; all of them count.',
+      message:
+        'A body of some 40 000 bytes came back shorter. It arrives in several chunks; all of them count.',
       expected: `${Buffer.byteLength(JSON.stringify(long))} bytes`,
       actual: `${answer.body.length} bytes`,
     });
@@ -360,16 +412,20 @@ export default suite('06-helpers', {
     const unanswered: OutcomeCauses = {
       'no-answer': {
         diagnosis: 'bad-body-unanswered',
-        message: 'A bad body got no answer: readBodyJSON neither resolved nor rejected. An error thrown inside a listener never reaches the promise by itself.',
+        message:
+          'A bad body got no answer: readBodyJSON neither resolved nor rejected. An error thrown inside a listener never reaches the promise by itself.',
       },
     };
     const invalid = [`{"text":"${t.word()}`, '[', t.word(), '[1,]', '{"a":1} x', '  \n'];
-    for (const [body, answer] of await askAll(t, invalid, (one) => post(t, one, { causes: unanswered }))) {
+    for (const [body, answer] of await askAll(t, invalid, (one) =>
+      post(t, one, { causes: unanswered }),
+    )) {
       answer.expectStatus(400, [
         {
           if: (a) => a.status === 500,
           diagnosis: 'invalid-is-500',
-          message: "A body that is not JSON is the client's mistake, and 500 says that it is yours. Catch what JSON.parse throws, and reject with an HttpError of status 400.",
+          message:
+            "A body that is not JSON is the client's mistake, and 500 says that it is yours. Catch what JSON.parse throws, and reject with an HttpError of status 400.",
         },
         {
           if: (a) => a.status < 400,
@@ -386,14 +442,18 @@ export default suite('06-helpers', {
       });
     }
 
-    const empty: RequestOptions[] = [{ body: '' }, { body: lastChunk, headers: { ...typed, 'Transfer-Encoding': 'chunked' } }];
+    const empty: RequestOptions[] = [
+      { body: '' },
+      { body: lastChunk, headers: { ...typed, 'Transfer-Encoding': 'chunked' } },
+    ];
     for (const options of empty) {
       const answer = await post(t, '', { ...options, causes: unanswered });
       answer.expectStatus(400, [
         {
           if: (a) => a.status < 400,
           diagnosis: 'empty-accepted',
-          message: 'A request without a body was taken as if it had one. An empty body is not JSON.',
+          message:
+            'A request without a body was taken as if it had one. An empty body is not JSON.',
         },
         {
           if: (a) => a.status === 500,
@@ -404,7 +464,8 @@ export default suite('06-helpers', {
       const error = expectReason(answer);
       answer.expect(/empty/i.test(error), {
         diagnosis: 'empty-not-named',
-        message: 'The body was empty, and the error does not say so. A client that forgot its body should not go looking for a syntax error: use the word empty.',
+        message:
+          'The body was empty, and the error does not say so. A client that forgot its body should not go looking for a syntax error: use the word empty.',
         expected: 'an error with the word empty in it',
         actual: error,
       });
@@ -415,7 +476,9 @@ export default suite('06-helpers', {
       `{"list":[{"deep":{"__proto__":null}}]}`,
       `{"\\u005f_proto__":{"admin":true}}`,
     ];
-    for (const [, answer] of await askAll(t, poisoned, (body) => post(t, body, { causes: unanswered }))) {
+    for (const [, answer] of await askAll(t, poisoned, (body) =>
+      post(t, body, { causes: unanswered }),
+    )) {
       answer.expectStatus(400, [
         {
           if: (a) => a.status < 400,
@@ -436,7 +499,8 @@ export default suite('06-helpers', {
       {
         if: (a) => a.status === 400,
         diagnosis: 'proto-text-refused',
-        message: 'A body was refused in which __proto__ stands in a text and is no key. Look at the keys that JSON.parse found, not at the letters of the body.',
+        message:
+          'A body was refused in which __proto__ stands in a text and is no key. Look at the keys that JSON.parse found, not at the letters of the body.',
       },
     ]);
     taken.expectJSON(harmless);
@@ -450,16 +514,25 @@ export default suite('06-helpers', {
       { begin: head(`Content-Length: ${body.length + 20}`) + body, how: 'end' },
       { begin: head(`Content-Length: ${body.length + 20}`) + body, how: 'destroy' },
       { begin: head(`Content-Length: ${body.length + 20}`) + body, how: 'reset' },
-      { begin: head('Transfer-Encoding: chunked') + chunk(Buffer.from(body)).toString(), how: 'reset' },
+      {
+        begin: head('Transfer-Encoding: chunked') + chunk(Buffer.from(body)).toString(),
+        how: 'reset',
+      },
       { begin: head('Content-Length: 20'), how: 'reset' },
     ] as const;
     const before = await reading(t);
     const connections = leave.map(({ how }) => ({ how, connection: t.connect() }));
-    await Promise.all(connections.map(({ connection }, n) => connection.write(leave[n]?.begin ?? '')));
-    const waiting = await t.until(async () => (await reading(t)) === before + leave.length, patience);
+    await Promise.all(
+      connections.map(({ connection }, n) => connection.write(leave[n]?.begin ?? '')),
+    );
+    const waiting = await t.until(
+      async () => (await reading(t)) === before + leave.length,
+      patience,
+    );
     t.check(waiting, {
       diagnosis: 'half-body-accepted',
-      message: 'A part of a body had come, the client was still sending, and readBodyJSON had already made up its mind. A body is whole when the request has ended.',
+      message:
+        'A part of a body had come, the client was still sending, and readBodyJSON had already made up its mind. A body is whole when the request has ended.',
       expected: `${leave.length} bodies that are being read`,
     });
     for (const { connection, how } of connections) connection[how]();
@@ -467,7 +540,10 @@ export default suite('06-helpers', {
       diagnosis: 'hang-up-crashes',
       message: 'A client hung up in the middle of a body, and that stopped the whole server.',
     };
-    const settled = await t.until(async () => (await reading(t, { crashed: died })) === before, patience);
+    const settled = await t.until(
+      async () => (await reading(t, { crashed: died })) === before,
+      patience,
+    );
     if (!settled) {
       const left = (await reading(t, { crashed: died })) - before;
       t.fail({
@@ -480,7 +556,8 @@ export default suite('06-helpers', {
     const notes = await t.get('/notes', { causes: { crashed: died } });
     notes.expect(!notes.text.includes(word), {
       diagnosis: 'half-body-accepted',
-      message: 'A client hung up before its body was whole, and what had come was taken as a note. The end of the connection is not the end of the body.',
+      message:
+        'A client hung up before its body was whole, and what had come was taken as a note. The end of the connection is not the end of the body.',
       expected: 'no note of a client that hung up',
       actual: 'the note was taken',
     });
@@ -488,8 +565,13 @@ export default suite('06-helpers', {
 
   async 'Take JSON and nothing else'(t) {
     const body = JSON.stringify({ text: t.word() });
-    const send = (type: string | undefined): Promise<Answer> => post(t, body, { headers: { 'Content-Type': type } });
-    const right = ['application/json', 'application/json; charset=utf-8', 'application/json;charset=UTF-8'];
+    const send = (type: string | undefined): Promise<Answer> =>
+      post(t, body, { headers: { 'Content-Type': type } });
+    const right = [
+      'application/json',
+      'application/json; charset=utf-8',
+      'application/json;charset=UTF-8',
+    ];
     for (const [type, answer] of await askAll(t, right, send)) {
       answer.expectStatus(201, [
         {
@@ -503,18 +585,47 @@ export default suite('06-helpers', {
       {
         if: (a) => a.status === 415,
         diagnosis: 'type-case',
-        message: 'Content-Type: Application/JSON was refused. Media types are the same in capital and small letters (RFC 9110, 8.3.1).',
+        message:
+          'Content-Type: Application/JSON was refused. Media types are the same in capital and small letters (RFC 9110, 8.3.1).',
       },
     ]);
 
-    const status = { if: (a: Answer) => a.status >= 400, diagnosis: 'wrong-status', message: 'The media type was refused with another status: 415 is the one that says so.' };
+    const status = {
+      if: (a: Answer) => a.status >= 400,
+      diagnosis: 'wrong-status',
+      message: 'The media type was refused with another status: 415 is the one that says so.',
+    };
     const wrong = [
-      ['text/plain', 'type-not-checked', 'JSON that was declared as text/plain was taken. Any web page may send text/plain to you without asking; requiring application/json makes the browser ask first.'],
-      ['application/x-www-form-urlencoded', 'type-not-checked', 'A body that was declared as a form was taken.'],
-      ['application/jsonx', 'type-prefix', 'Content-Type: application/jsonx was taken. It begins like application/json and is another type: compare the whole media type.'],
-      ['application/json-patch+json', 'type-prefix', 'Content-Type: application/json-patch+json was taken. It begins like application/json and is another type: compare the whole media type.'],
-      ['text/plain; x=application/json', 'type-includes', 'Content-Type: text/plain; x=application/json was taken. The media type is text/plain here; the rest is a parameter.'],
-      ['text/application/json', 'type-includes', 'Content-Type: text/application/json was taken. Compare the whole media type, not a part of it.'],
+      [
+        'text/plain',
+        'type-not-checked',
+        'JSON that was declared as text/plain was taken. Any web page may send text/plain to you without asking; requiring application/json makes the browser ask first.',
+      ],
+      [
+        'application/x-www-form-urlencoded',
+        'type-not-checked',
+        'A body that was declared as a form was taken.',
+      ],
+      [
+        'application/jsonx',
+        'type-prefix',
+        'Content-Type: application/jsonx was taken. It begins like application/json and is another type: compare the whole media type.',
+      ],
+      [
+        'application/json-patch+json',
+        'type-prefix',
+        'Content-Type: application/json-patch+json was taken. It begins like application/json and is another type: compare the whole media type.',
+      ],
+      [
+        'text/plain; x=application/json',
+        'type-includes',
+        'Content-Type: text/plain; x=application/json was taken. The media type is text/plain here; the rest is a parameter.',
+      ],
+      [
+        'text/application/json',
+        'type-includes',
+        'Content-Type: text/application/json was taken. Compare the whole media type, not a part of it.',
+      ],
     ] as const;
     for (const [[, diagnosis, message], answer] of await askAll(t, wrong, ([type]) => send(type))) {
       answer.expectStatus(415, [{ if: (a) => a.status < 400, diagnosis, message }, status]);
@@ -524,9 +635,14 @@ export default suite('06-helpers', {
       {
         if: (a) => a.status === 500,
         diagnosis: 'missing-type-is-500',
-        message: 'A request without Content-Type got a 500. The field may be missing: its value is undefined then.',
+        message:
+          'A request without Content-Type got a 500. The field may be missing: its value is undefined then.',
       },
-      { if: (a) => a.status < 400, diagnosis: 'missing-type-accepted', message: 'A body without any Content-Type was taken.' },
+      {
+        if: (a) => a.status < 400,
+        diagnosis: 'missing-type-accepted',
+        message: 'A body without any Content-Type was taken.',
+      },
       status,
     ]);
   },
@@ -580,7 +696,8 @@ export default suite('06-helpers', {
         {
           if: (a) => a.status >= 400,
           diagnosis: 'wrong-status',
-          message: 'A body that is too long was refused with another status: 413 is the one that says so.',
+          message:
+            'A body that is too long was refused with another status: 413 is the one that says so.',
         },
       ]);
     }
@@ -588,7 +705,10 @@ export default suite('06-helpers', {
     // The same without a length and without an end: send a little too much, stop, read.
     const chunked = t.connect();
     // What stands within the limit would be JSON by itself.
-    const tooLong = Buffer.from(`${JSON.stringify(t.word())}${' '.repeat(limit)}`).subarray(0, limit + 1);
+    const tooLong = Buffer.from(`${JSON.stringify(t.word())}${' '.repeat(limit)}`).subarray(
+      0,
+      limit + 1,
+    );
     const memory = t.program.memory();
     await chunked.write(head('Transfer-Encoding: chunked'));
     await chunked.write(chunk(tooLong.subarray(0, 1000)));
@@ -597,7 +717,8 @@ export default suite('06-helpers', {
     if (stopped.outcome === 'no-answer') {
       // It waits for more. Does it ever count?
       const more = chunk(Buffer.alloc(1024 * 1024, 'x'));
-      for (let n = 0; n < 32 && chunked.state === 'open'; n++) await Promise.race([chunked.write(more), chunked.closed(300)]);
+      for (let n = 0; n < 32 && chunked.state === 'open'; n++)
+        await Promise.race([chunked.write(more), chunked.closed(300)]);
       const grown = ((t.program.memory() ?? 0) - (memory ?? 0)) / 1024 / 1024;
       const actual = `no answer to ${limit + 1} bytes, nor to 33 MB${memory === undefined ? '' : `; the program grew by ${Math.round(grown)} MB meanwhile`}`;
       await chunked.write(lastChunk);
@@ -606,11 +727,13 @@ export default suite('06-helpers', {
         ...(late.message?.status === 413
           ? {
               diagnosis: 'limit-at-the-end',
-              message: 'A body that was too long, and had not ended, got no 413 until its end came. A body without end is never refused that way. Count while the bytes arrive.',
+              message:
+                'A body that was too long, and had not ended, got no 413 until its end came. A body without end is never refused that way. Count while the bytes arrive.',
             }
           : {
               diagnosis: 'limit-by-content-length',
-              message: 'A body with a Content-Length is refused when it is too long, and a chunked one is read without end: it has no Content-Length. Count the bytes as they arrive.',
+              message:
+                'A body with a Content-Length is refused when it is too long, and a chunked one is read without end: it has no Content-Length. Count the bytes as they arrive.',
             }),
         expected: `413 as soon as ${limit + 1} bytes have come`,
         actual,
@@ -627,7 +750,8 @@ export default suite('06-helpers', {
       {
         if: (a) => a.status < 400 || a.status === 400,
         diagnosis: 'limit-cuts-body',
-        message: 'Past the limit the body was cut and then taken for whole. A body that is too long is refused as it stands, with 413.',
+        message:
+          'Past the limit the body was cut and then taken for whole. A body that is too long is refused as it stands, with 413.',
       },
     ]);
     expectReason(new Answer(stopped));
@@ -639,7 +763,10 @@ export default suite('06-helpers', {
     const more = chunk(Buffer.alloc(256 * 1024, 'x'));
     let peak = before ?? 0;
     for (let n = 0; n < 256 && flood.state === 'open'; n++) {
-      const sent = await Promise.race([flood.write(more).then(() => true), flood.closed(500).then(() => false)]);
+      const sent = await Promise.race([
+        flood.write(more).then(() => true),
+        flood.closed(500).then(() => false),
+      ]);
       peak = Math.max(peak, t.program.memory() ?? 0);
       if (!sent) break;
     }

@@ -15,19 +15,31 @@ const methods = ['GET', 'POST', 'PUT', 'DELETE', 'OPTIONS'];
 
 /** The items of a field's list (RFC 9110, 5.6.1). */
 const list = (answer: Answer, name: string): string[] =>
-  (answer.header(name) ?? '').split(',').map((item) => item.trim()).filter(Boolean);
+  (answer.header(name) ?? '')
+    .split(',')
+    .map((item) => item.trim())
+    .filter(Boolean);
 
-const from = (origin: string | undefined): { headers: Record<string, string | undefined> } => ({ headers: { Origin: origin } });
+const from = (origin: string | undefined): { headers: Record<string, string | undefined> } => ({
+  headers: { Origin: origin },
+});
 
 const neverAnswered = {
   'no-answer': {
     diagnosis: 'true-without-answer',
-    message: 'No answer came: cors said true, which means that it has answered, and had not. server.ts then does nothing more.',
+    message:
+      'No answer came: cors said true, which means that it has answered, and had not. server.ts then does nothing more.',
   },
 };
 
 /** What a browser asks before it sends such a request. Without fields of its own there is nothing to ask about them. */
-const preflight = (t: Trial, target: string, origin: string, method = 'PUT', fields = 'authorization,content-type'): Promise<Answer> =>
+const preflight = (
+  t: Trial,
+  target: string,
+  origin: string,
+  method = 'PUT',
+  fields = 'authorization,content-type',
+): Promise<Answer> =>
   t.send({
     method: 'OPTIONS',
     target,
@@ -42,30 +54,52 @@ const preflight = (t: Trial, target: string, origin: string, method = 'PUT', fie
 /** The list that server.ts has unless ALLOWED_ORIGINS says otherwise. */
 const friend = 'http://friend.localhost:3000';
 
-
 /** Access-Control-Allow-Methods and -Headers, which every answer has. */
 function expectLists(answer: Answer): void {
   const named = list(answer, allowMethods);
   const missing = methods.filter((method) => !named.includes(method));
   answer.expect(missing.length === 0, {
     ...(named.length === 0
-      ? { diagnosis: 'no-methods', message: `An answer has no ${allowMethods}: each one has it, and errors too.` }
+      ? {
+          diagnosis: 'no-methods',
+          message: `An answer has no ${allowMethods}: each one has it, and errors too.`,
+        }
       : named.includes('*')
-        ? { diagnosis: 'methods-star', message: `${allowMethods} is *, which means every method only as long as no cookies are sent. Name the five.` }
+        ? {
+            diagnosis: 'methods-star',
+            message: `${allowMethods} is *, which means every method only as long as no cookies are sent. Name the five.`,
+          }
         : named.some((name) => missing.includes(name.toUpperCase()))
-          ? { diagnosis: 'methods-case', message: `${allowMethods} has small letters in it. Methods are case-sensitive: PUT is one, put is not.` }
-          : { diagnosis: 'methods-missing', message: `${allowMethods} lacks ${missing.join(' and ')}: a browser will not send what is not on the list.` }),
+          ? {
+              diagnosis: 'methods-case',
+              message: `${allowMethods} has small letters in it. Methods are case-sensitive: PUT is one, put is not.`,
+            }
+          : {
+              diagnosis: 'methods-missing',
+              message: `${allowMethods} lacks ${missing.join(' and ')}: a browser will not send what is not on the list.`,
+            }),
     expected: `${allowMethods}: ${methods.join(', ')}`,
     actual: `${allowMethods}: ${answer.header(allowMethods) ?? '(no such field)'}`,
   });
   const fields = list(answer, allowHeaders).map((name) => name.toLowerCase());
-  const lacking = ['Content-Type', 'Authorization'].filter((name) => !fields.includes(name.toLowerCase()));
+  const lacking = ['Content-Type', 'Authorization'].filter(
+    (name) => !fields.includes(name.toLowerCase()),
+  );
   answer.expect(lacking.length === 0, {
     ...(fields.length === 0
-      ? { diagnosis: 'no-allow-headers', message: `An answer has no ${allowHeaders}: each one has it, and errors too.` }
+      ? {
+          diagnosis: 'no-allow-headers',
+          message: `An answer has no ${allowHeaders}: each one has it, and errors too.`,
+        }
       : fields.includes('*')
-        ? { diagnosis: 'allow-headers-star', message: `${allowHeaders} is *, and that does not cover Authorization: it has to be named.` }
-        : { diagnosis: 'allow-headers-missing', message: `${allowHeaders} lacks ${lacking.join(' and ')}: a browser will not send what is not on the list.` }),
+        ? {
+            diagnosis: 'allow-headers-star',
+            message: `${allowHeaders} is *, and that does not cover Authorization: it has to be named.`,
+          }
+        : {
+            diagnosis: 'allow-headers-missing',
+            message: `${allowHeaders} lacks ${lacking.join(' and ')}: a browser will not send what is not on the list.`,
+          }),
     expected: `${allowHeaders}: Content-Type, Authorization`,
     actual: `${allowHeaders}: ${answer.header(allowHeaders) ?? '(no such field)'}`,
   });
@@ -90,7 +124,8 @@ export default suite('07-cors', {
         {
           if: (a) => a.status === 204,
           diagnosis: 'answers-everything',
-          message: 'cors answered a request that was no preflight. It sets header fields and returns false; server.ts answers.',
+          message:
+            'cors answered a request that was no preflight. It sets header fields and returns false; server.ts answers.',
         },
       ]);
       answer.expectHeader(allowOrigin, '*', [
@@ -148,7 +183,9 @@ export default suite('07-cors', {
           message: `${allowOrigin} is *, although the options have a list of origins: every page may read.`,
         },
         {
-          if: (a) => (a.header(allowOrigin) ?? '').includes(friend) && (a.header(allowOrigin) ?? '').includes(shop),
+          if: (a) =>
+            (a.header(allowOrigin) ?? '').includes(friend) &&
+            (a.header(allowOrigin) ?? '').includes(shop),
           diagnosis: 'whole-list-sent',
           message: `${allowOrigin} holds the whole list. A browser takes one origin, or *, and nothing else.`,
         },
@@ -173,20 +210,76 @@ export default suite('07-cors', {
     }
 
     const strangers: [origin: string | undefined, diagnosis: string, message: string][] = [
-      [`https://${t.word()}.test`, 'echoes-any-origin', 'An origin that is not on the list was let in: whatever asks is repeated.'],
-      [undefined, 'no-origin-answered', `The request had no Origin, so there is nobody to name, and the answer has ${allowOrigin} all the same.`],
-      [`${shop}.evil.test`, 'origin-by-prefix', 'An origin was let in that only begins like one on the list. Anybody can register such a name: compare whole origins.'],
-      [`${friend}0`, 'origin-by-prefix', 'An origin was let in that only begins like one on the list. Another port is another origin: compare whole origins.'],
-      [`https://evil-${host}`, 'origin-by-suffix', 'An origin was let in that only ends like one on the list. Anybody can register such a name: compare whole origins.'],
-      [`https://evil.${host}`, 'origin-by-suffix', 'A subdomain of an origin on the list was let in. It is another origin: compare whole origins.'],
-      [`https://evil.test?${shop}`, 'origin-by-part', 'An origin was let in that only holds one on the list. Compare whole origins.'],
-      [shop.replace('.example', 'xexample'), 'origin-by-pattern', 'An origin was let in that differs from one on the list where that has a dot. In a pattern a dot is any letter: compare with === instead.'],
-      [`http://${host}`, 'origin-by-host', 'An origin was let in although its scheme is http and the list says https. Scheme, host and port together are the origin.'],
-      [`${shop}:8443`, 'origin-by-host', 'An origin was let in although its port is not the one on the list. Scheme, host and port together are the origin.'],
-      [shop.slice(0, -2), 'list-as-text', 'An origin was let in that is only a part of one on the list. The list was searched as if it were one text.'],
-      ['https://', 'list-as-text', 'The origin https:// was let in: it is only a part of the list. The list was searched as if it were one text.'],
-      ['null', 'null-let-in', 'The origin null was let in. A sandboxed frame of anybody has it, so it is no one you know.'],
-      [`${shop}, ${friend}`, 'list-as-text', 'An origin was let in that is two of the list in one. The list was searched as if it were one text.'],
+      [
+        `https://${t.word()}.test`,
+        'echoes-any-origin',
+        'An origin that is not on the list was let in: whatever asks is repeated.',
+      ],
+      [
+        undefined,
+        'no-origin-answered',
+        `The request had no Origin, so there is nobody to name, and the answer has ${allowOrigin} all the same.`,
+      ],
+      [
+        `${shop}.evil.test`,
+        'origin-by-prefix',
+        'An origin was let in that only begins like one on the list. Anybody can register such a name: compare whole origins.',
+      ],
+      [
+        `${friend}0`,
+        'origin-by-prefix',
+        'An origin was let in that only begins like one on the list. Another port is another origin: compare whole origins.',
+      ],
+      [
+        `https://evil-${host}`,
+        'origin-by-suffix',
+        'An origin was let in that only ends like one on the list. Anybody can register such a name: compare whole origins.',
+      ],
+      [
+        `https://evil.${host}`,
+        'origin-by-suffix',
+        'A subdomain of an origin on the list was let in. It is another origin: compare whole origins.',
+      ],
+      [
+        `https://evil.test?${shop}`,
+        'origin-by-part',
+        'An origin was let in that only holds one on the list. Compare whole origins.',
+      ],
+      [
+        shop.replace('.example', 'xexample'),
+        'origin-by-pattern',
+        'An origin was let in that differs from one on the list where that has a dot. In a pattern a dot is any letter: compare with === instead.',
+      ],
+      [
+        `http://${host}`,
+        'origin-by-host',
+        'An origin was let in although its scheme is http and the list says https. Scheme, host and port together are the origin.',
+      ],
+      [
+        `${shop}:8443`,
+        'origin-by-host',
+        'An origin was let in although its port is not the one on the list. Scheme, host and port together are the origin.',
+      ],
+      [
+        shop.slice(0, -2),
+        'list-as-text',
+        'An origin was let in that is only a part of one on the list. The list was searched as if it were one text.',
+      ],
+      [
+        'https://',
+        'list-as-text',
+        'The origin https:// was let in: it is only a part of the list. The list was searched as if it were one text.',
+      ],
+      [
+        'null',
+        'null-let-in',
+        'The origin null was let in. A sandboxed frame of anybody has it, so it is no one you know.',
+      ],
+      [
+        `${shop}, ${friend}`,
+        'list-as-text',
+        'An origin was let in that is two of the list in one. The list was searched as if it were one text.',
+      ],
     ];
     for (const [[origin, diagnosis, message], answer] of await askAll(t, strangers, ([origin]) =>
       t.get(`/shop/${host}/count`, { ...from(origin), causes: neverAnswered }),
@@ -205,7 +298,10 @@ export default suite('07-cors', {
           message: `${allowOrigin} is *, although the options have a list of origins: every page may read.`,
         },
         {
-          if: (a) => a.header(allowOrigin) === 'undefined' || a.header(allowOrigin) === 'false' || a.header(allowOrigin) === '',
+          if: (a) =>
+            a.header(allowOrigin) === 'undefined' ||
+            a.header(allowOrigin) === 'false' ||
+            a.header(allowOrigin) === '',
           diagnosis: 'not-an-origin',
           message: `The origin is not on the list, and ${allowOrigin} was sent with a value that is no origin. Leave the field out.`,
         },
@@ -215,7 +311,9 @@ export default suite('07-cors', {
           message: `${allowOrigin} is null for an origin that is not on the list. Sandboxed frames have that origin, and are let in. Leave the field out.`,
         },
         {
-          if: (a) => a.header(allowOrigin) !== origin && [shop, friend].includes(a.header(allowOrigin) ?? ''),
+          if: (a) =>
+            a.header(allowOrigin) !== origin &&
+            [shop, friend].includes(a.header(allowOrigin) ?? ''),
           diagnosis: 'names-another',
           message: `The origin that asked is not on the list, and ${allowOrigin} names another. Leave the field out; what an earlier request said is forgotten.`,
         },
@@ -234,7 +332,9 @@ export default suite('07-cors', {
       ['/team/nope', friend],
       [`/shop/${t.word()}/count`, undefined],
     ];
-    for (const [[, origin], answer] of await askAll(t, cases, ([target, origin]) => t.get(target, from(origin)))) {
+    for (const [[, origin], answer] of await askAll(t, cases, ([target, origin]) =>
+      t.get(target, from(origin)),
+    )) {
       const vary = list(answer, 'Vary').map((name) => name.toLowerCase());
       const actual = `Vary: ${answer.header('Vary') ?? '(no such field)'}`;
       answer.expect(vary.includes('origin'), {
@@ -248,7 +348,8 @@ export default suite('07-cors', {
       });
       answer.expect(vary.includes('accept-encoding'), {
         diagnosis: 'vary-replaced',
-        message: 'server.ts had put Accept-Encoding into Vary before it called cors, and that is gone: setHeader replaces. Add to what is there.',
+        message:
+          'server.ts had put Accept-Encoding into Vary before it called cors, and that is gone: setHeader replaces. Add to what is there.',
         expected: 'Vary: Accept-Encoding, Origin',
         actual,
       });
@@ -256,15 +357,27 @@ export default suite('07-cors', {
     const open = await t.get('/public/count', from(friend));
     open.expect(/accept-encoding/i.test(open.header('Vary') ?? ''), {
       diagnosis: 'vary-replaced',
-      message: 'server.ts had put Accept-Encoding into Vary before it called cors, and that is gone.',
+      message:
+        'server.ts had put Accept-Encoding into Vary before it called cors, and that is gone.',
       expected: 'Vary: Accept-Encoding',
       actual: `Vary: ${open.header('Vary') ?? '(no such field)'}`,
     });
   },
 
   async 'Let cookies through'(t) {
-    const get = ([target, origin]: readonly [string, string | undefined, ...string[]]): Promise<Answer> => t.get(target, from(origin));
-    for (const [[, origin], answer] of await askAll(t, [['/account/me', friend], ['/account/nope', friend]] as const, get)) {
+    const get = ([target, origin]: readonly [
+      string,
+      string | undefined,
+      ...string[],
+    ]): Promise<Answer> => t.get(target, from(origin));
+    for (const [[, origin], answer] of await askAll(
+      t,
+      [
+        ['/account/me', friend],
+        ['/account/nope', friend],
+      ] as const,
+      get,
+    )) {
       answer.expectHeader(allowOrigin, origin);
       answer.expectHeader(allowCredentials, 'true', [
         {
@@ -279,13 +392,18 @@ export default suite('07-cors', {
         },
       ]);
     }
-    const careless = [['/careless/me', friend], ['/careless/me', undefined], ['/careless/nope', `https://${t.word()}.test`]] as const;
+    const careless = [
+      ['/careless/me', friend],
+      ['/careless/me', undefined],
+      ['/careless/nope', `https://${t.word()}.test`],
+    ] as const;
     for (const [[, origin], answer] of await askAll(t, careless, get)) {
       answer.expectHeader(allowOrigin, '*', [
         {
           if: (a) => a.header(allowOrigin) === origin,
           diagnosis: 'echoes-with-credentials',
-          message: 'The options say * and credentials, and the answer names whoever asks: every page of the web could act with the cookies of your users. * stays *, without cookies.',
+          message:
+            'The options say * and credentials, and the answer names whoever asks: every page of the web could act with the cookies of your users. * stays *, without cookies.',
         },
       ]);
       answer.expectNoHeader(allowCredentials, [
@@ -294,26 +412,65 @@ export default suite('07-cors', {
           diagnosis: 'star-with-credentials',
           message: `The answer has ${allowOrigin}: * and ${allowCredentials} together. Browsers refuse that: * never goes with cookies.`,
         },
-        { if: () => true, diagnosis: 'credentials-other', message: `true is the only value of ${allowCredentials}. Where it is not true, leave the field out.` },
+        {
+          if: () => true,
+          diagnosis: 'credentials-other',
+          message: `true is the only value of ${allowCredentials}. Where it is not true, leave the field out.`,
+        },
       ]);
     }
-    const without: [target: string, origin: string | undefined, diagnosis: string, message: string][] = [
-      ['/account/me', `https://${t.word()}.test`, 'credentials-for-strangers', `An origin that is not on the list got ${allowCredentials}.`],
-      ['/account/me', undefined, 'credentials-for-strangers', `A request without Origin got ${allowCredentials}.`],
-      ['/team/me', friend, 'credentials-unasked', `The options have no credentials: true, and the answer has ${allowCredentials}.`],
-      ['/public/me', friend, 'credentials-unasked', `There are no options, and the answer has ${allowCredentials}.`],
+    const without: [
+      target: string,
+      origin: string | undefined,
+      diagnosis: string,
+      message: string,
+    ][] = [
+      [
+        '/account/me',
+        `https://${t.word()}.test`,
+        'credentials-for-strangers',
+        `An origin that is not on the list got ${allowCredentials}.`,
+      ],
+      [
+        '/account/me',
+        undefined,
+        'credentials-for-strangers',
+        `A request without Origin got ${allowCredentials}.`,
+      ],
+      [
+        '/team/me',
+        friend,
+        'credentials-unasked',
+        `The options have no credentials: true, and the answer has ${allowCredentials}.`,
+      ],
+      [
+        '/public/me',
+        friend,
+        'credentials-unasked',
+        `There are no options, and the answer has ${allowCredentials}.`,
+      ],
     ];
     for (const [[, , diagnosis, message], answer] of await askAll(t, without, get)) {
       answer.expectNoHeader(allowCredentials, [
         { if: (a) => a.header(allowCredentials) === 'true', diagnosis, message },
-        { if: () => true, diagnosis: 'credentials-other', message: `true is the only value of ${allowCredentials}. Where it is not true, leave the field out.` },
+        {
+          if: () => true,
+          diagnosis: 'credentials-other',
+          message: `true is the only value of ${allowCredentials}. Where it is not true, leave the field out.`,
+        },
       ]);
     }
   },
 
   async 'Answer the preflight'(t) {
     const stranger = `https://${t.word()}.test`;
-    const cases: [target: string, origin: string, allowed: string | undefined, method?: string, fields?: string][] = [
+    const cases: [
+      target: string,
+      origin: string,
+      allowed: string | undefined,
+      method?: string,
+      fields?: string,
+    ][] = [
       ['/public/count', stranger, '*'],
       ['/public/count', stranger, '*', 'PUT', ''],
       ['/public/nope', stranger, '*', 'DELETE'],
@@ -322,13 +479,16 @@ export default suite('07-cors', {
       ['/account/me', friend, friend, 'GET'],
       ['/team/count', stranger, undefined],
     ];
-    const answers = await askAll(t, cases, ([target, origin, , method, fields]) => preflight(t, target, origin, method, fields));
+    const answers = await askAll(t, cases, ([target, origin, , method, fields]) =>
+      preflight(t, target, origin, method, fields),
+    );
     for (const [[target, , allowed], answer] of answers) {
       answer.expectStatus(204, [
         {
           if: (a) => a.status === 404,
           diagnosis: 'preflight-routed',
-          message: 'The preflight went on to the router, which has no route for OPTIONS and answered 404. cors answers it, and returns true.',
+          message:
+            'The preflight went on to the router, which has no route for OPTIONS and answered 404. cors answers it, and returns true.',
         },
         {
           if: (a) => a.status === 403 || a.status === 401,
@@ -338,16 +498,25 @@ export default suite('07-cors', {
         {
           if: (a) => a.status === 200,
           diagnosis: 'preflight-200',
-          message: 'The preflight was answered with 200. There is nothing to read in the answer: 204 says so.',
+          message:
+            'The preflight was answered with 200. There is nothing to read in the answer: 204 says so.',
         },
       ]);
       answer.expectNoBody();
       answer.expectNoHeader('Content-Length', [
-        { if: () => true, diagnosis: 'length-on-204', message: 'A 204 has no body, and no Content-Length either (RFC 9110, 8.6).' },
+        {
+          if: () => true,
+          diagnosis: 'length-on-204',
+          message: 'A 204 has no body, and no Content-Length either (RFC 9110, 8.6).',
+        },
       ]);
       if (allowed === undefined) {
         answer.expectNoHeader(allowOrigin, [
-          { if: () => true, diagnosis: 'preflight-lets-all-in', message: `The origin is not on the list, and the answer to its preflight has ${allowOrigin}.` },
+          {
+            if: () => true,
+            diagnosis: 'preflight-lets-all-in',
+            message: `The origin is not on the list, and the answer to its preflight has ${allowOrigin}.`,
+          },
         ]);
         expectLists(answer);
       } else {
@@ -363,7 +532,12 @@ export default suite('07-cors', {
       if (target.startsWith('/account')) answer.expectHeader(allowCredentials, 'true');
       if (!target.startsWith('/public')) {
         answer.expectHeader('Vary', (vary) => /(^|,)\s*origin\s*(,|$)/i.test(vary), [
-          { if: () => true, diagnosis: 'no-vary', message: 'The answer to a preflight differs from origin to origin too, and its Vary does not say so.' },
+          {
+            if: () => true,
+            diagnosis: 'no-vary',
+            message:
+              'The answer to a preflight differs from origin to origin too, and its Vary does not say so.',
+          },
         ]);
       }
     }
@@ -389,31 +563,46 @@ export default suite('07-cors', {
     (await t.get('/team/count')).expectText(before);
 
     // Not preflights: these are for the router.
-    const questions = [undefined, friend].flatMap((origin) => ['/team/count', '/nope', '*'].map((target) => ({ origin, target })));
-    const plainAnswers = await askAll(t, questions, ({ origin, target }) => t.send({ method: 'OPTIONS', target, ...from(origin) }));
+    const questions = [undefined, friend].flatMap((origin) =>
+      ['/team/count', '/nope', '*'].map((target) => ({ origin, target })),
+    );
+    const plainAnswers = await askAll(t, questions, ({ origin, target }) =>
+      t.send({ method: 'OPTIONS', target, ...from(origin) }),
+    );
     for (const [{ origin, target }, plain] of plainAnswers) {
       plain.expectStatus(404, [
         {
           if: (a) => a.status === 204 || a.status === 200,
           diagnosis: 'every-options-answered',
-          message: 'A plain OPTIONS was taken for a preflight, though it has no Access-Control-Request-Method. It is a question for the router, which has no route for it: 404.',
+          message:
+            'A plain OPTIONS was taken for a preflight, though it has no Access-Control-Request-Method. It is a question for the router, which has no route for it: 404.',
         },
       ]);
       if (origin === friend && target === '/team/count') plain.expectHeader(allowOrigin, friend);
     }
-    const get = await t.get('/team/count', { headers: { Origin: friend, 'Access-Control-Request-Method': 'PUT' } });
+    const get = await t.get('/team/count', {
+      headers: { Origin: friend, 'Access-Control-Request-Method': 'PUT' },
+    });
     get.expectStatus(200, [
       {
         if: (a) => a.status === 204,
         diagnosis: 'method-not-checked',
-        message: 'A GET was answered as a preflight, because it has Access-Control-Request-Method. A preflight is an OPTIONS.',
+        message:
+          'A GET was answered as a preflight, because it has Access-Control-Request-Method. A preflight is an OPTIONS.',
       },
     ]);
   },
 
   async 'Save the next preflight'(t) {
-    const cases = [['/team/count', 600], ['/public/nope', 600], ['/account/count', 60], ['/careless/count', 0]] as const;
-    for (const [[, seconds], answer] of await askAll(t, cases, ([target]) => preflight(t, target, friend))) {
+    const cases = [
+      ['/team/count', 600],
+      ['/public/nope', 600],
+      ['/account/count', 60],
+      ['/careless/count', 0],
+    ] as const;
+    for (const [[, seconds], answer] of await askAll(t, cases, ([target]) =>
+      preflight(t, target, friend),
+    )) {
       answer.expectHeader(maxAge, String(seconds), [
         {
           if: (a) => a.header(maxAge) === undefined && seconds === 0,
@@ -423,7 +612,8 @@ export default suite('07-cors', {
         {
           if: (a) => a.header(maxAge) === '600' && seconds === 0,
           diagnosis: 'zero-lost',
-          message: 'maxAge is 0, and the answer says 600. An || takes 0 for nothing; a default parameter, or ??, does not.',
+          message:
+            'maxAge is 0, and the answer says 600. An || takes 0 for nothing; a default parameter, or ??, does not.',
         },
         {
           if: (a) => a.header(maxAge) === undefined,
@@ -439,14 +629,22 @@ export default suite('07-cors', {
     }
     const get = await t.get('/team/count', from(friend));
     get.expectNoHeader(maxAge, [
-      { if: () => true, diagnosis: 'max-age-everywhere', message: `${maxAge} stands in an answer that is none to a preflight, where it means nothing.` },
+      {
+        if: () => true,
+        diagnosis: 'max-age-everywhere',
+        message: `${maxAge} stands in an answer that is none to a preflight, where it means nothing.`,
+      },
     ]);
 
     const pages = { friend, stranger: `https://${t.word()}.test` };
     // What is asked twice is asked for what a browser remembers; header fields remember nothing.
-    const once = asks.filter((ask, n) => asks.findIndex((earlier) => described(earlier) === described(ask)) === n);
+    const once = asks.filter(
+      (ask, n) => asks.findIndex((earlier) => described(earlier) === described(ask)) === n,
+    );
     for (const who of ['friend', 'stranger'] as const) {
-      const sights = await Promise.all(once.map(async (ask) => ({ ask, seen: await likeABrowser(t, pages[who], ask) })));
+      const sights = await Promise.all(
+        once.map(async (ask) => ({ ask, seen: await likeABrowser(t, pages[who], ask) })),
+      );
       for (const { ask, seen } of sights) {
         t.check(seen.result === ask[who], {
           diagnosis: 'browser-would-differ',
@@ -470,7 +668,10 @@ async function askTheBrowser(t: Trial): Promise<void> {
   const [friend, stranger] = pages;
   try {
     const program = await t.start({ env: { ALLOWED_ORIGINS: friend.origin } });
-    const visits = await inABrowser(program.port, { friend: friend.origin, stranger: stranger.origin });
+    const visits = await inABrowser(program.port, {
+      friend: friend.origin,
+      stranger: stranger.origin,
+    });
     for (const who of ['friend', 'stranger'] as const) {
       for (const [index, ask] of asks.entries()) {
         const seen = visits[who].seen[index];
@@ -482,7 +683,9 @@ async function askTheBrowser(t: Trial): Promise<void> {
         });
       }
     }
-    const asked = program.stdout.split('\n').filter((line) => line.startsWith('OPTIONS /team/count')).length;
+    const asked = program.stdout
+      .split('\n')
+      .filter((line) => line.startsWith('OPTIONS /team/count')).length;
     // One for the friend, whose second PUT needs none, and two for the stranger, who is told no each time.
     t.check(asked === 3, {
       diagnosis: 'browser-asked-again',

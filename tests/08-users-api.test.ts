@@ -13,274 +13,417 @@ const origin = 'http://page.example';
 /** The longest body that readBodyJSON takes, in bytes. */
 const bodyLimit = 64 * 1024;
 
-export default suite('08-users-api', {
-  async 'Put the pieces together'(t) {
-    const word = t.word();
-    const headers = { Origin: origin };
-    const [root, head, missing, wrong, preflight, plain] = await Promise.all([
-      t.get('/', { headers }),
-      t.head('/'),
-      t.get(`/${word}`, { headers }),
-      t.send({ method: 'PATCH', target: '/users', headers }),
-      t.send({ method: 'OPTIONS', target: '/users/1', headers: { ...headers, 'Access-Control-Request-Method': 'DELETE' } }),
-      t.send({ method: 'OPTIONS', target: `/${word}`, headers }),
-    ]);
-    root.expectStatus(200);
-    expectJSONType(root);
-    root.expectJSON({ message: 'Users API', version: '1.0.0' });
-    head.expectStatus(200);
-    expectError(missing, 404);
-    expectError(await t.get(`/users/1/${word}`), 404);
-    expectError(wrong, 405, [
-      { if: (a) => a.status === 404, diagnosis: 'not-found-for-405', message: '/users exists, only not for PATCH: your router answers that with 405. Let it.' },
-    ]);
-    expectAllow(wrong, ['GET', 'HEAD', 'POST'], ['PUT', 'DELETE', 'PATCH']);
+export default suite(
+  '08-users-api',
+  {
+    async 'Put the pieces together'(t) {
+      const word = t.word();
+      const headers = { Origin: origin };
+      const [root, head, missing, wrong, preflight, plain] = await Promise.all([
+        t.get('/', { headers }),
+        t.head('/'),
+        t.get(`/${word}`, { headers }),
+        t.send({ method: 'PATCH', target: '/users', headers }),
+        t.send({
+          method: 'OPTIONS',
+          target: '/users/1',
+          headers: { ...headers, 'Access-Control-Request-Method': 'DELETE' },
+        }),
+        t.send({ method: 'OPTIONS', target: `/${word}`, headers }),
+      ]);
+      root.expectStatus(200);
+      expectJSONType(root);
+      root.expectJSON({ message: 'Users API', version: '1.0.0' });
+      head.expectStatus(200);
+      expectError(missing, 404);
+      expectError(await t.get(`/users/1/${word}`), 404);
+      expectError(wrong, 405, [
+        {
+          if: (a) => a.status === 404,
+          diagnosis: 'not-found-for-405',
+          message: '/users exists, only not for PATCH: your router answers that with 405. Let it.',
+        },
+      ]);
+      expectAllow(wrong, ['GET', 'HEAD', 'POST'], ['PUT', 'DELETE', 'PATCH']);
 
-    preflight.expectStatus(204, [
-      { if: (a) => a.status === 404 || a.status === 405, diagnosis: 'preflight-routed', message: 'A preflight came to the router, which knows no OPTIONS. Call cors(req, res) first, and stop where it says true.' },
-    ]);
-    preflight.expectNoBody();
-    preflight.expectHeader('Access-Control-Allow-Methods', (value) => /\bDELETE\b/.test(value) && /\bPUT\b/.test(value));
-    preflight.expectHeader('Access-Control-Allow-Headers', /\bcontent-type\b/i);
-    plain.expect(plain.status === 404, {
-      diagnosis: 'every-options-answered',
-      message: `OPTIONS /${word} is no preflight, for it has no Access-Control-Request-Method. It is routed like every other request: 404.`,
-      expected: 'status 404',
-      actual: `status ${plain.status}`,
-    });
-    for (const answer of [root, preflight, plain]) expectCors(answer);
-    await survivesTargets(t);
-    await t.settle();
-    const { stderr } = t.program;
-    t.check(!stderr.includes('ERR_HTTP_HEADERS_SENT') && !/Cannot read properties of (null|undefined)/.test(stderr), {
-      diagnosis: 'ran-on-after-answer',
-      message: 'The answers look right, but the log shows an error: after an answer, the code ran on. When cors(req, res) gives true it has answered, and when you have answered yourself: return.',
-      expected: 'no error in the log',
-      actual: stderr.slice(0, 300),
-    });
-  },
-
-  async 'Catch every error once'(t) {
-    const failing = await askAll(t, ['/boom', '/boom/later', '/boom/null'], (target) => t.get(target, { headers: { Origin: origin } }));
-    for (const [, answer] of failing) {
-      expectError(answer, 500);
-      expectCors(answer);
-      expectSilence(answer);
-    }
-    const half = await t.attempt({ target: '/boom/halfway' });
-    await t.settle();
-    const open = half.outcome === 'no-answer' || half.outcome === 'response-never-ended';
-    t.check(half.outcome !== 'answered' && !open, {
-      diagnosis: open ? 'half-answer-left-open' : 'half-answer-made-whole',
-      message: open
-        ? 'GET /boom/halfway fails in the middle of its answer, and the client waits for the rest. Nobody will send it: cut the connection with res.destroy().'
-        : 'GET /boom/halfway fails in the middle of its answer, and the client was told that the answer is whole. The status line has gone and says 200: only res.destroy() can still tell the client.',
-      expected: 'a connection that is cut in the middle of the answer',
-      actual: half.outcome,
-      exchange: half,
-    });
-
-    const after = await t.get('/');
-    after.expectStatus(200);
-    for (const [detail, where] of [['cellar', '/boom'], ['attic', '/boom/later'], ['roof', '/boom/halfway']] as const) {
-      const logged = await t.until(() => `${t.program.stderr}${t.program.stdout}`.includes(`The ${detail}`));
-      t.check(logged, {
-        diagnosis: 'error-not-logged',
-        message: `GET ${where} failed, and the server's own log says nothing of it. Hand the error to console.error: it is all that you will have.`,
-        expected: `the error of ${where} on stderr`,
-        actual: t.program.stderr.slice(-300) || '(nothing)',
+      preflight.expectStatus(204, [
+        {
+          if: (a) => a.status === 404 || a.status === 405,
+          diagnosis: 'preflight-routed',
+          message:
+            'A preflight came to the router, which knows no OPTIONS. Call cors(req, res) first, and stop where it says true.',
+        },
+      ]);
+      preflight.expectNoBody();
+      preflight.expectHeader(
+        'Access-Control-Allow-Methods',
+        (value) => /\bDELETE\b/.test(value) && /\bPUT\b/.test(value),
+      );
+      preflight.expectHeader('Access-Control-Allow-Headers', /\bcontent-type\b/i);
+      plain.expect(plain.status === 404, {
+        diagnosis: 'every-options-answered',
+        message: `OPTIONS /${word} is no preflight, for it has no Access-Control-Request-Method. It is routed like every other request: 404.`,
+        expected: 'status 404',
+        actual: `status ${plain.status}`,
       });
-    }
-  },
+      for (const answer of [root, preflight, plain]) expectCors(answer);
+      await survivesTargets(t);
+      await t.settle();
+      const { stderr } = t.program;
+      t.check(
+        !stderr.includes('ERR_HTTP_HEADERS_SENT') &&
+          !/Cannot read properties of (null|undefined)/.test(stderr),
+        {
+          diagnosis: 'ran-on-after-answer',
+          message:
+            'The answers look right, but the log shows an error: after an answer, the code ran on. When cors(req, res) gives true it has answered, and when you have answered yourself: return.',
+          expected: 'no error in the log',
+          actual: stderr.slice(0, 300),
+        },
+      );
+    },
 
-  async 'Create users and list them'(t) {
-    const given = { name: `Zoë €${t.word()}`, email: `${t.word()}@example.net` };
-    const created = await t.post('/users', given, { headers: { Origin: origin } });
-    const user = expectCreated(t, created, given);
-    expectCors(created);
-
-    const list = await listOf(t);
-    t.check(list.some(({ id }) => id === user.id), {
-      diagnosis: 'not-stored',
-      message: 'A user was created with 201, and GET /users does not list it. 201 promises that it is there.',
-      expected: JSON.stringify(user),
-      actual: JSON.stringify(list).slice(0, 300),
-    });
-
-    await takesOnlyItsFields(t);
-    await refusesBadBodies(t);
-    await findsByName(t, user);
-    await keepsIdsApart(t);
-  },
-
-  async 'Find one by id'(t) {
-    const user = await create(t);
-    const { id } = user;
-    const found = await t.get(`/users/${id}`, { headers: { Origin: origin } });
-    found.expectStatus(200, [
-      { if: (a) => a.status === 404, diagnosis: 'created-not-found', message: `User ${id} was created, and GET /users/${id} says 404. params.id is a text, the id in the store is a number.` },
-      { if: (a) => a.status === 400, diagnosis: 'good-id-refused', message: `${id} is a whole positive number, and it was refused.` },
-    ]);
-    expectJSONType(found);
-    found.expectJSON(user);
-    expectCors(found);
-    (await t.head(`/users/${id}`)).expectStatus(200);
-
-    const absent = id + t.int(100_000, 900_000);
-    expectError(await t.get(`/users/${absent}`, { headers: { Origin: origin } }), 404, absentCauses);
-    await refusesOddIds(t, 'GET', user);
-
-    // Beyond what a number can hold exactly, "no such user" and "no such id" are both true.
-    for (const digits of ['9007199254740993', '9'.repeat(400)]) {
-      const answer = await t.get(`/users/${digits}`);
-      answer.expect(answer.status === 400 || answer.status === 404, {
-        diagnosis: 'huge-id',
-        message: 'An id with more digits than a number can hold got neither 400 nor 404.',
-        expected: 'status 400 or 404',
-        actual: `status ${answer.status}`,
+    async 'Catch every error once'(t) {
+      const failing = await askAll(t, ['/boom', '/boom/later', '/boom/null'], (target) =>
+        t.get(target, { headers: { Origin: origin } }),
+      );
+      for (const [, answer] of failing) {
+        expectError(answer, 500);
+        expectCors(answer);
+        expectSilence(answer);
+      }
+      const half = await t.attempt({ target: '/boom/halfway' });
+      await t.settle();
+      const open = half.outcome === 'no-answer' || half.outcome === 'response-never-ended';
+      t.check(half.outcome !== 'answered' && !open, {
+        diagnosis: open ? 'half-answer-left-open' : 'half-answer-made-whole',
+        message: open
+          ? 'GET /boom/halfway fails in the middle of its answer, and the client waits for the rest. Nobody will send it: cut the connection with res.destroy().'
+          : 'GET /boom/halfway fails in the middle of its answer, and the client was told that the answer is whole. The status line has gone and says 200: only res.destroy() can still tell the client.',
+        expected: 'a connection that is cut in the middle of the answer',
+        actual: half.outcome,
+        exchange: half,
       });
-    }
+
+      const after = await t.get('/');
+      after.expectStatus(200);
+      for (const [detail, where] of [
+        ['cellar', '/boom'],
+        ['attic', '/boom/later'],
+        ['roof', '/boom/halfway'],
+      ] as const) {
+        const logged = await t.until(() =>
+          `${t.program.stderr}${t.program.stdout}`.includes(`The ${detail}`),
+        );
+        t.check(logged, {
+          diagnosis: 'error-not-logged',
+          message: `GET ${where} failed, and the server's own log says nothing of it. Hand the error to console.error: it is all that you will have.`,
+          expected: `the error of ${where} on stderr`,
+          actual: t.program.stderr.slice(-300) || '(nothing)',
+        });
+      }
+    },
+
+    async 'Create users and list them'(t) {
+      const given = { name: `Zoë €${t.word()}`, email: `${t.word()}@example.net` };
+      const created = await t.post('/users', given, { headers: { Origin: origin } });
+      const user = expectCreated(t, created, given);
+      expectCors(created);
+
+      const list = await listOf(t);
+      t.check(
+        list.some(({ id }) => id === user.id),
+        {
+          diagnosis: 'not-stored',
+          message:
+            'A user was created with 201, and GET /users does not list it. 201 promises that it is there.',
+          expected: JSON.stringify(user),
+          actual: JSON.stringify(list).slice(0, 300),
+        },
+      );
+
+      await takesOnlyItsFields(t);
+      await refusesBadBodies(t);
+      await findsByName(t, user);
+      await keepsIdsApart(t);
+    },
+
+    async 'Find one by id'(t) {
+      const user = await create(t);
+      const { id } = user;
+      const found = await t.get(`/users/${id}`, { headers: { Origin: origin } });
+      found.expectStatus(200, [
+        {
+          if: (a) => a.status === 404,
+          diagnosis: 'created-not-found',
+          message: `User ${id} was created, and GET /users/${id} says 404. params.id is a text, the id in the store is a number.`,
+        },
+        {
+          if: (a) => a.status === 400,
+          diagnosis: 'good-id-refused',
+          message: `${id} is a whole positive number, and it was refused.`,
+        },
+      ]);
+      expectJSONType(found);
+      found.expectJSON(user);
+      expectCors(found);
+      (await t.head(`/users/${id}`)).expectStatus(200);
+
+      const absent = id + t.int(100_000, 900_000);
+      expectError(
+        await t.get(`/users/${absent}`, { headers: { Origin: origin } }),
+        404,
+        absentCauses,
+      );
+      await refusesOddIds(t, 'GET', user);
+
+      // Beyond what a number can hold exactly, "no such user" and "no such id" are both true.
+      for (const digits of ['9007199254740993', '9'.repeat(400)]) {
+        const answer = await t.get(`/users/${digits}`);
+        answer.expect(answer.status === 400 || answer.status === 404, {
+          diagnosis: 'huge-id',
+          message: 'An id with more digits than a number can hold got neither 400 nor 404.',
+          expected: 'status 400 or 404',
+          actual: `status ${answer.status}`,
+        });
+      }
+    },
+
+    async 'Replace one'(t) {
+      const [user, next] = [await create(t), await create(t)];
+      const target = `/users/${user.id}`;
+      const given = { name: t.word(), email: `${t.word()}@example.net` };
+      const put = (json: unknown, at = target): Promise<Answer> =>
+        t.send({ method: 'PUT', target: at, json });
+
+      const replaced = await put({ ...given, id: next.id, admin: true });
+      replaced.expectStatus(200, [
+        {
+          if: (a) => a.status === 201,
+          diagnosis: 'replaced-as-created',
+          message: 'PUT on a user who was there answers 200. 201 says that something new was made.',
+        },
+        {
+          if: (a) => a.status === 204,
+          diagnosis: 'replaced-without-body',
+          message: 'PUT answers 200 with the user as it is now.',
+        },
+      ]);
+      const wanted = { id: user.id, ...given };
+      replaced.expectJSON(wanted, [...idCauses(wanted), ...extraCauses(wanted)]);
+      const [one, other, list] = [
+        await t.get(target),
+        await t.get(`/users/${next.id}`),
+        await listOf(t),
+      ];
+      one.expectJSON(wanted, [
+        {
+          if: (a) => a.text.includes(user.name),
+          diagnosis: 'replacement-not-stored',
+          message: 'PUT answered with the new user, and GET still gives the old one.',
+        },
+      ]);
+      other.expectJSON(next, [
+        {
+          if: () => true,
+          diagnosis: 'wrong-user-replaced',
+          message: `PUT ${target} changed user ${next.id}, whose id was in the body. The id in the path says who is meant; the one in the body says nothing.`,
+        },
+      ]);
+      const places = list.map(({ id }) => id).filter((id) => id === user.id || id === next.id);
+      t.check(places.join() === `${user.id},${next.id}`, {
+        diagnosis: 'order-changed',
+        message:
+          'After PUT, GET /users lists the user at another place, twice or not at all. The list is in the order of creation.',
+        expected: `[${user.id}, ${next.id}]`,
+        actual: `[${places.join(', ')}]`,
+      });
+
+      const partial = await put({ name: t.word() });
+      expectError(partial, 400, [
+        {
+          if: (a) => a.status === 200,
+          diagnosis: 'put-merges',
+          message:
+            'PUT without an email was accepted. PUT replaces the whole user, so it needs all of it; changing a part is PATCH.',
+        },
+      ]);
+      for (const json of [{ name: '', email: 'a@b.c' }, { name: 1, email: 'a@b.c' }, [], null])
+        expectError(await put(json), 400, acceptedBad);
+      expectError(
+        await t.send({
+          method: 'PUT',
+          target,
+          body: JSON.stringify(given),
+          headers: { 'Content-Type': 'text/plain' },
+        }),
+        415,
+      );
+      (await t.get(target)).expectJSON(wanted, [
+        {
+          if: () => true,
+          diagnosis: 'changed-by-refused-put',
+          message:
+            'A PUT was refused, and it changed the user all the same. Check everything first, store last.',
+        },
+      ]);
+
+      const absent = user.id + t.int(100_000, 900_000);
+      expectError(await put(given, `/users/${absent}`), 404, [
+        {
+          if: (a) => a.status < 300,
+          diagnosis: 'put-creates',
+          message:
+            'PUT made a user out of nothing. Ids are given by POST alone; for an unknown one PUT answers 404.',
+        },
+      ]);
+      expectError(await t.get(`/users/${absent}`), 404, [
+        {
+          if: (a) => a.status === 200,
+          diagnosis: 'put-creates',
+          message: 'PUT answered 404 and stored the user all the same.',
+        },
+      ]);
+      await refusesOddIds(t, 'PUT', { ...wanted });
+      await goesOnAfterHangUp(t, target, wanted);
+    },
+
+    async 'Delete one'(t) {
+      const [user, next] = [await create(t), await create(t)];
+      const target = `/users/${user.id}`;
+      await refusesOddIds(t, 'DELETE', user);
+      const [wrong, everybody] = [
+        await t.post(target, { name: 'a', email: 'b' }),
+        await t.send({ method: 'DELETE', target: '/users' }),
+      ];
+      expectError(wrong, 405);
+      expectError(everybody, 405);
+      expectAllow(wrong, ['GET', 'HEAD', 'PUT', 'DELETE'], ['POST', 'PATCH']);
+
+      // However many ask at once, the user is there to be deleted only once.
+      const all = await Promise.all(
+        [1, 2, 3, 4].map(() => t.send({ method: 'DELETE', target, headers: { Origin: origin } })),
+      );
+      const gone = all.filter(({ status }) => status < 300);
+      const [first, ...more] = gone;
+      if (!first) {
+        all[0]?.expectStatus(204);
+        return;
+      }
+      first.expectStatus(204, [
+        {
+          if: (a) => a.status === 200,
+          diagnosis: 'deleted-with-200',
+          message: 'There is nothing to say about a user who is gone: 204, without a body.',
+        },
+      ]);
+      first.expectNoBody();
+      expectCors(first);
+      first.expectNoHeader('Content-Length', [
+        {
+          if: () => true,
+          diagnosis: 'length-on-204',
+          message: 'A 204 has no body, and so no Content-Length (RFC 9110, 8.6).',
+        },
+      ]);
+      first.expect(more.length === 0, {
+        diagnosis: 'deleted-twice',
+        message: `DELETE ${target} succeeded ${gone.length} times. Whoever comes second finds nobody: 404. See what was there before you say that it is gone.`,
+        expected: 'one 204, then 404',
+        actual: all.map(({ status }) => status).join(', '),
+      });
+      for (const answer of all) if (answer !== first) expectError(answer, 404);
+      expectError(await t.get(target), 404, [
+        {
+          if: (a) => a.status === 200,
+          diagnosis: 'not-deleted',
+          message: 'DELETE said 204, and the user is still there.',
+        },
+      ]);
+      expectError(await t.send({ method: 'PUT', target, json: { name: 'a', email: 'b' } }), 404, [
+        {
+          if: (a) => a.status < 300,
+          diagnosis: 'put-creates',
+          message: 'PUT brought a deleted user back. It replaces who is there, and creates nobody.',
+        },
+      ]);
+      (await t.get(`/users/${next.id}`)).expectJSON(next, [
+        {
+          if: () => true,
+          diagnosis: 'wrong-user-deleted',
+          message: `DELETE ${target} took away user ${next.id} as well, or instead.`,
+        },
+      ]);
+      t.check(!(await listOf(t)).some(({ id }) => id === user.id), {
+        diagnosis: 'not-deleted',
+        message: 'DELETE said 204, and GET /users still lists the user.',
+      });
+      await neverGivesAnIdTwice(t, [user, next]);
+      await doesNotResurrect(t);
+    },
+
+    async 'Tell what it serves'(t) {
+      await t.program.waitForOutput(/Server listening on/, 1000);
+      const wanted = [
+        'GET /',
+        'GET /users',
+        'POST /users',
+        'GET /users/:id',
+        'PUT /users/:id',
+        'DELETE /users/:id',
+        'GET /boom',
+        'GET /boom/later',
+        'GET /boom/null',
+        'GET /boom/halfway',
+      ];
+      const listed = (): string[] =>
+        [
+          ...t.program.stdout.matchAll(
+            /^[ \t]*(GET|POST|PUT|PATCH|DELETE)[ \t]+(\/\S*)[ \t]*\r?$/gm,
+          ),
+        ].map(([, method, path]) => `${method} ${path}`);
+      await t.until(() => wanted.every((line) => listed().includes(line)), 300);
+      const lines = listed();
+      const missing = wanted.filter((line) => !lines.includes(line));
+      const failure = {
+        expected: wanted.join('\n'),
+        actual: t.program.stdout.slice(0, 600) || '(nothing)',
+      };
+      t.check(lines.length > 0, {
+        diagnosis: 'routes-not-printed',
+        message:
+          'At its start the server printed no routes. One line for each: the method, white space, the path.',
+        ...failure,
+      });
+      t.check(missing.length === 0, {
+        diagnosis: missing.every((line) => line.includes('/boom'))
+          ? 'routes-by-heart'
+          : 'routes-missing',
+        message: missing.every((line) => line.includes('/boom'))
+          ? `The list leaves out ${missing.join(', ')}, which server.ts registers. Print what router.routes says, not what you know by heart, and print it when everything is registered.`
+          : `The list leaves out ${missing.join(', ')}. Print all of router.routes.`,
+        ...failure,
+      });
+      const extra = lines.find(
+        (line, index) => !wanted.includes(line) || lines.indexOf(line) < index,
+      );
+      t.check(extra === undefined, {
+        diagnosis: 'routes-invented',
+        message: `The list has "${extra}", which is not registered, or is listed twice.`,
+        ...failure,
+      });
+    },
   },
-
-  async 'Replace one'(t) {
-    const [user, next] = [await create(t), await create(t)];
-    const target = `/users/${user.id}`;
-    const given = { name: t.word(), email: `${t.word()}@example.net` };
-    const put = (json: unknown, at = target): Promise<Answer> => t.send({ method: 'PUT', target: at, json });
-
-    const replaced = await put({ ...given, id: next.id, admin: true });
-    replaced.expectStatus(200, [
-      { if: (a) => a.status === 201, diagnosis: 'replaced-as-created', message: 'PUT on a user who was there answers 200. 201 says that something new was made.' },
-      { if: (a) => a.status === 204, diagnosis: 'replaced-without-body', message: 'PUT answers 200 with the user as it is now.' },
-    ]);
-    const wanted = { id: user.id, ...given };
-    replaced.expectJSON(wanted, [...idCauses(wanted), ...extraCauses(wanted)]);
-    const [one, other, list] = [await t.get(target), await t.get(`/users/${next.id}`), await listOf(t)];
-    one.expectJSON(wanted, [
-      { if: (a) => a.text.includes(user.name), diagnosis: 'replacement-not-stored', message: 'PUT answered with the new user, and GET still gives the old one.' },
-    ]);
-    other.expectJSON(next, [
-      { if: () => true, diagnosis: 'wrong-user-replaced', message: `PUT ${target} changed user ${next.id}, whose id was in the body. The id in the path says who is meant; the one in the body says nothing.` },
-    ]);
-    const places = list.map(({ id }) => id).filter((id) => id === user.id || id === next.id);
-    t.check(places.join() === `${user.id},${next.id}`, {
-      diagnosis: 'order-changed',
-      message: 'After PUT, GET /users lists the user at another place, twice or not at all. The list is in the order of creation.',
-      expected: `[${user.id}, ${next.id}]`,
-      actual: `[${places.join(', ')}]`,
-    });
-
-    const partial = await put({ name: t.word() });
-    expectError(partial, 400, [
-      { if: (a) => a.status === 200, diagnosis: 'put-merges', message: 'PUT without an email was accepted. PUT replaces the whole user, so it needs all of it; changing a part is PATCH.' },
-    ]);
-    for (const json of [{ name: '', email: 'a@b.c' }, { name: 1, email: 'a@b.c' }, [], null]) expectError(await put(json), 400, acceptedBad);
-    expectError(await t.send({ method: 'PUT', target, body: JSON.stringify(given), headers: { 'Content-Type': 'text/plain' } }), 415);
-    (await t.get(target)).expectJSON(wanted, [
-      { if: () => true, diagnosis: 'changed-by-refused-put', message: 'A PUT was refused, and it changed the user all the same. Check everything first, store last.' },
-    ]);
-
-    const absent = user.id + t.int(100_000, 900_000);
-    expectError(await put(given, `/users/${absent}`), 404, [
-      { if: (a) => a.status < 300, diagnosis: 'put-creates', message: 'PUT made a user out of nothing. Ids are given by POST alone; for an unknown one PUT answers 404.' },
-    ]);
-    expectError(await t.get(`/users/${absent}`), 404, [
-      { if: (a) => a.status === 200, diagnosis: 'put-creates', message: 'PUT answered 404 and stored the user all the same.' },
-    ]);
-    await refusesOddIds(t, 'PUT', { ...wanted });
-    await goesOnAfterHangUp(t, target, wanted);
-  },
-
-  async 'Delete one'(t) {
-    const [user, next] = [await create(t), await create(t)];
-    const target = `/users/${user.id}`;
-    await refusesOddIds(t, 'DELETE', user);
-    const [wrong, everybody] = [await t.post(target, { name: 'a', email: 'b' }), await t.send({ method: 'DELETE', target: '/users' })];
-    expectError(wrong, 405);
-    expectError(everybody, 405);
-    expectAllow(wrong, ['GET', 'HEAD', 'PUT', 'DELETE'], ['POST', 'PATCH']);
-
-    // However many ask at once, the user is there to be deleted only once.
-    const all = await Promise.all([1, 2, 3, 4].map(() => t.send({ method: 'DELETE', target, headers: { Origin: origin } })));
-    const gone = all.filter(({ status }) => status < 300);
-    const [first, ...more] = gone;
-    if (!first) {
-      all[0]?.expectStatus(204);
-      return;
-    }
-    first.expectStatus(204, [
-      { if: (a) => a.status === 200, diagnosis: 'deleted-with-200', message: 'There is nothing to say about a user who is gone: 204, without a body.' },
-    ]);
-    first.expectNoBody();
-    expectCors(first);
-    first.expectNoHeader('Content-Length', [
-      { if: () => true, diagnosis: 'length-on-204', message: 'A 204 has no body, and so no Content-Length (RFC 9110, 8.6).' },
-    ]);
-    first.expect(more.length === 0, {
-      diagnosis: 'deleted-twice',
-      message: `DELETE ${target} succeeded ${gone.length} times. Whoever comes second finds nobody: 404. See what was there before you say that it is gone.`,
-      expected: 'one 204, then 404',
-      actual: all.map(({ status }) => status).join(', '),
-    });
-    for (const answer of all) if (answer !== first) expectError(answer, 404);
-    expectError(await t.get(target), 404, [{ if: (a) => a.status === 200, diagnosis: 'not-deleted', message: 'DELETE said 204, and the user is still there.' }]);
-    expectError(await t.send({ method: 'PUT', target, json: { name: 'a', email: 'b' } }), 404, [
-      { if: (a) => a.status < 300, diagnosis: 'put-creates', message: 'PUT brought a deleted user back. It replaces who is there, and creates nobody.' },
-    ]);
-    (await t.get(`/users/${next.id}`)).expectJSON(next, [
-      { if: () => true, diagnosis: 'wrong-user-deleted', message: `DELETE ${target} took away user ${next.id} as well, or instead.` },
-    ]);
-    t.check(!(await listOf(t)).some(({ id }) => id === user.id), {
-      diagnosis: 'not-deleted',
-      message: 'DELETE said 204, and GET /users still lists the user.',
-    });
-    await neverGivesAnIdTwice(t, [user, next]);
-    await doesNotResurrect(t);
-  },
-
-  async 'Tell what it serves'(t) {
-    await t.program.waitForOutput(/Server listening on/, 1000);
-    const wanted = [
-      'GET /',
-      'GET /users',
-      'POST /users',
-      'GET /users/:id',
-      'PUT /users/:id',
-      'DELETE /users/:id',
-      'GET /boom',
-      'GET /boom/later',
-      'GET /boom/null',
-      'GET /boom/halfway',
-    ];
-    const listed = (): string[] => [...t.program.stdout.matchAll(/^[ \t]*(GET|POST|PUT|PATCH|DELETE)[ \t]+(\/\S*)[ \t]*\r?$/gm)].map(([, method, path]) => `${method} ${path}`);
-    await t.until(() => wanted.every((line) => listed().includes(line)), 300);
-    const lines = listed();
-    const missing = wanted.filter((line) => !lines.includes(line));
-    const failure = { expected: wanted.join('\n'), actual: t.program.stdout.slice(0, 600) || '(nothing)' };
-    t.check(lines.length > 0, {
-      diagnosis: 'routes-not-printed',
-      message: 'At its start the server printed no routes. One line for each: the method, white space, the path.',
-      ...failure,
-    });
-    t.check(missing.length === 0, {
-      diagnosis: missing.every((line) => line.includes('/boom')) ? 'routes-by-heart' : 'routes-missing',
-      message: missing.every((line) => line.includes('/boom'))
-        ? `The list leaves out ${missing.join(', ')}, which server.ts registers. Print what router.routes says, not what you know by heart, and print it when everything is registered.`
-        : `The list leaves out ${missing.join(', ')}. Print all of router.routes.`,
-      ...failure,
-    });
-    const extra = lines.find((line, index) => !wanted.includes(line) || lines.indexOf(line) < index);
-    t.check(extra === undefined, {
-      diagnosis: 'routes-invented',
-      message: `The list has "${extra}", which is not registered, or is listed twice.`,
-      ...failure,
-    });
-  },
-}, { keepAlive: true });
+  { keepAlive: true },
+);
 
 function expectJSONType(answer: Answer): void {
   answer.expectHeader('Content-Type', (value) => /^application\/json\s*(;|$)/i.test(value), [
-    { if: () => true, diagnosis: 'not-declared-as-json', message: `The answer to ${answer.exchange.method} ${answer.exchange.target} must say Content-Type: application/json.` },
+    {
+      if: () => true,
+      diagnosis: 'not-declared-as-json',
+      message: `The answer to ${answer.exchange.method} ${answer.exchange.target} must say Content-Type: application/json.`,
+    },
   ]);
 }
 
@@ -289,7 +432,8 @@ function expectError(answer: Answer, status: number, causes: Cause[] = []): void
   answer.expectStatus(status, causes);
   expectJSONType(answer);
   const body = answer.json();
-  const error = typeof body === 'object' && body !== null && 'error' in body ? body.error : undefined;
+  const error =
+    typeof body === 'object' && body !== null && 'error' in body ? body.error : undefined;
   answer.expect(typeof error === 'string' && error !== '', {
     diagnosis: 'error-without-text',
     message: `The body of the ${status} must be a JSON object with a string called error.`,
@@ -312,20 +456,27 @@ function expectCors(answer: Answer): void {
 /** Allow names these methods, and none of those. OPTIONS may stand there as well. */
 function expectAllow(answer: Answer, wanted: string[], never: string[]): void {
   const given = (answer.header('Allow') ?? '').split(',').map((method) => method.trim());
-  answer.expect(wanted.every((method) => given.includes(method)) && !never.some((method) => given.includes(method)), {
-    diagnosis: 'wrong-allow',
-    message: `The 405 for ${answer.exchange.method} ${answer.exchange.target} must say in Allow what that path can do. Your router does; hand it the request as it is.`,
-    expected: `Allow: ${wanted.join(', ')}`,
-    actual: `Allow: ${answer.header('Allow') ?? '(none)'}`,
-  });
+  answer.expect(
+    wanted.every((method) => given.includes(method)) &&
+      !never.some((method) => given.includes(method)),
+    {
+      diagnosis: 'wrong-allow',
+      message: `The 405 for ${answer.exchange.method} ${answer.exchange.target} must say in Allow what that path can do. Your router does; hand it the request as it is.`,
+      expected: `Allow: ${wanted.join(', ')}`,
+      actual: `Allow: ${answer.header('Allow') ?? '(none)'}`,
+    },
+  );
 }
 
 /** A 500 that keeps the error to itself. */
 function expectSilence(answer: Answer): void {
-  const told = /cellar|attic/.test(answer.text + answer.reason + answer.rawHeaders.join()) || /[\w-]\.[cm]?[jt]s\b/.test(answer.text);
+  const told =
+    /cellar|attic/.test(answer.text + answer.reason + answer.rawHeaders.join()) ||
+    /[\w-]\.[cm]?[jt]s\b/.test(answer.text);
   answer.expect(!told, {
     diagnosis: 'error-told',
-    message: 'The 500 tells the client what went wrong inside: a message, a file or a stack. That belongs in the log; the client gets a general text.',
+    message:
+      'The 500 tells the client what went wrong inside: a message, a file or a stack. That belongs in the log; the client gets a general text.',
     expected: 'an answer without details',
     actual: answer.text,
   });
@@ -333,16 +484,21 @@ function expectSilence(answer: Answer): void {
 
 /** Request targets and Host fields that make the naive parser throw. */
 async function survivesTargets(t: Trial): Promise<void> {
-  const oddHosts = await askAll(t, ['[', 'a b', 'x:99999', ''], (host) => t.get('/', { headers: { Host: host } }));
+  const oddHosts = await askAll(t, ['[', 'a b', 'x:99999', ''], (host) =>
+    t.get('/', { headers: { Host: host } }),
+  );
   for (const [, answer] of oddHosts) {
     answer.expect(answer.status === 200 || answer.status === 400, {
       diagnosis: 'host-in-the-url',
-      message: 'A Host field that is no host changed the answer to GET /. Host is text typed by the client; the path does not depend on it.',
+      message:
+        'A Host field that is no host changed the answer to GET /. Host is text typed by the client; the path does not depend on it.',
       expected: 'status 200 or 400',
       actual: `status ${answer.status}`,
     });
   }
-  const oddTargets = await askAll(t, ['//', '//localhost/users', '*'], (target) => t.send({ method: target === '*' ? 'OPTIONS' : 'GET', target }));
+  const oddTargets = await askAll(t, ['//', '//localhost/users', '*'], (target) =>
+    t.send({ method: target === '*' ? 'OPTIONS' : 'GET', target }),
+  );
   for (const [, answer] of oddTargets) {
     answer.expect(answer.status === 400 || answer.status === 404, {
       diagnosis: 'odd-target-answered',
@@ -352,7 +508,12 @@ async function survivesTargets(t: Trial): Promise<void> {
     });
   }
   (await t.get('http://localhost/?x=1')).expectStatus(200, [
-    { if: () => true, diagnosis: 'absolute-form-refused', message: 'A request target may be a whole URL (RFC 9112, 3.2.2): GET http://localhost/ is GET /.' },
+    {
+      if: () => true,
+      diagnosis: 'absolute-form-refused',
+      message:
+        'A request target may be a whole URL (RFC 9112, 3.2.2): GET http://localhost/ is GET /.',
+    },
   ]);
 }
 
@@ -361,9 +522,21 @@ const idsOf = new WeakMap<object, Set<number>>();
 
 function expectCreated(t: Trial, answer: Answer, given: { name: string; email: string }): User {
   answer.expectStatus(201, [
-    { if: (a) => a.status === 200, diagnosis: 'created-with-200', message: 'Something new was made, so the status is 201.' },
-    { if: (a) => a.status === 500, diagnosis: 'create-failed', message: 'POST /users ended in a 500. The server printed why.' },
-    { if: (a) => a.status === 400 || a.status === 415, diagnosis: 'good-user-refused', message: 'A user with a name and an email was refused.' },
+    {
+      if: (a) => a.status === 200,
+      diagnosis: 'created-with-200',
+      message: 'Something new was made, so the status is 201.',
+    },
+    {
+      if: (a) => a.status === 500,
+      diagnosis: 'create-failed',
+      message: 'POST /users ended in a 500. The server printed why.',
+    },
+    {
+      if: (a) => a.status === 400 || a.status === 415,
+      diagnosis: 'good-user-refused',
+      message: 'A user with a name and an email was refused.',
+    },
   ]);
   expectJSONType(answer);
   const body = answer.json() as Partial<User> | null;
@@ -388,17 +561,28 @@ function expectCreated(t: Trial, answer: Answer, given: { name: string; email: s
   const user = { id, ...given };
   answer.expectJSON(user, extraCauses(user));
   const location = answer.header('Location');
-  const path = location === undefined ? undefined : URL.canParse(location, 'http://localhost') ? new URL(location, 'http://localhost').pathname : location;
+  const path =
+    location === undefined
+      ? undefined
+      : URL.canParse(location, 'http://localhost')
+        ? new URL(location, 'http://localhost').pathname
+        : location;
   answer.expect(path === `/users/${id}`, {
     diagnosis: location === undefined ? 'no-location' : 'wrong-location',
-    message: location === undefined ? 'The 201 has no Location. It says where the new user can be had.' : 'Location does not lead to the new user.',
+    message:
+      location === undefined
+        ? 'The 201 has no Location. It says where the new user can be had.'
+        : 'Location does not lead to the new user.',
     expected: `Location: /users/${id}`,
     actual: `Location: ${location ?? '(none)'}`,
   });
   return user;
 }
 
-async function create(t: Trial, given = { name: t.word(), email: `${t.word()}@example.net` }): Promise<User> {
+async function create(
+  t: Trial,
+  given = { name: t.word(), email: `${t.word()}@example.net` },
+): Promise<User> {
   return expectCreated(t, await t.post('/users', given), given);
 }
 
@@ -407,7 +591,12 @@ async function listOf(t: Trial, query = ''): Promise<User[]> {
   answer.expectStatus(200);
   expectJSONType(answer);
   const list = answer.json();
-  answer.expect(Array.isArray(list), { diagnosis: 'list-not-an-array', message: 'GET /users answers with a JSON array.', expected: '[…]', actual: answer.text });
+  answer.expect(Array.isArray(list), {
+    diagnosis: 'list-not-an-array',
+    message: 'GET /users answers with a JSON array.',
+    expected: '[…]',
+    actual: answer.text,
+  });
   return list as User[];
 }
 
@@ -416,7 +605,8 @@ const extraCauses = (user: User): Cause[] => [
   {
     if: (a) => Object.keys(Object(parsed(a))).some((key) => !Object.hasOwn(user, key)),
     diagnosis: 'body-trusted',
-    message: 'The user holds more than id, name and email. Take the fields that you know by name out of the body, and nothing else.',
+    message:
+      'The user holds more than id, name and email. Take the fields that you know by name out of the body, and nothing else.',
   },
 ];
 
@@ -425,7 +615,8 @@ const idCauses = (user: User): Cause[] => [
   {
     if: (a) => (parsed(a) as Partial<User> | undefined)?.id !== user.id,
     diagnosis: 'id-from-body',
-    message: 'The id in the body became the id of the user. Ids are the server\'s to give; what the body says about them is ignored.',
+    message:
+      "The id in the body became the id of the user. Ids are the server's to give; what the body says about them is ignored.",
   },
 ];
 
@@ -451,16 +642,32 @@ async function takesOnlyItsFields(t: Trial): Promise<void> {
   expectCreated(t, answer, given);
 
   // Refused or left out: but it may not come through.
-  const poisoned = await t.post('/users', `{"name":"${given.name}","email":"${given.email}","__proto__":{"admin":true}}`, { headers: { 'Content-Type': 'application/json' } });
+  const poisoned = await t.post(
+    '/users',
+    `{"name":"${given.name}","email":"${given.email}","__proto__":{"admin":true}}`,
+    { headers: { 'Content-Type': 'application/json' } },
+  );
   if (poisoned.status === 201) expectCreated(t, poisoned, given);
   else expectError(poisoned, 400, acceptedBad);
-  const withCharset = await t.post('/users', JSON.stringify(given), { headers: { 'Content-Type': 'Application/JSON; charset=utf-8' } });
+  const withCharset = await t.post('/users', JSON.stringify(given), {
+    headers: { 'Content-Type': 'Application/JSON; charset=utf-8' },
+  });
   expectCreated(t, withCharset, given);
 }
 
 const acceptedBad: Cause[] = [
-  { if: (a) => a.status < 300, diagnosis: 'bad-user-accepted', message: 'A body that is no user was accepted: name and email must both be there, be texts, and not be empty.' },
-  { if: (a) => a.status === 500, diagnosis: 'bad-body-is-500', message: 'A bad body ended in a 500. It is the client\'s mistake, so the answer is 400; an HttpError says so.' },
+  {
+    if: (a) => a.status < 300,
+    diagnosis: 'bad-user-accepted',
+    message:
+      'A body that is no user was accepted: name and email must both be there, be texts, and not be empty.',
+  },
+  {
+    if: (a) => a.status === 500,
+    diagnosis: 'bad-body-is-500',
+    message:
+      "A bad body ended in a 500. It is the client's mistake, so the answer is 400; an HttpError says so.",
+  },
 ];
 
 async function refusesBadBodies(t: Trial): Promise<void> {
@@ -486,19 +693,38 @@ async function refusesBadBodies(t: Trial): Promise<void> {
     false,
   ];
   const headers = { Origin: origin };
-  const answers = await askAll(t, bad, (json) => t.send({ method: 'POST', target: '/users', json, headers }));
+  const answers = await askAll(t, bad, (json) =>
+    t.send({ method: 'POST', target: '/users', json, headers }),
+  );
   for (const [, answer] of answers) expectError(answer, 400, acceptedBad);
 
   const type = { 'Content-Type': 'application/json' };
   const good = JSON.stringify({ name: 'Ann', email });
-  const empty = await t.send({ method: 'POST', target: '/users', headers: { ...type, 'Content-Length': '0' } });
-  for (const answer of [await t.post('/users', '{bad', { headers: type }), await t.post('/users', good.slice(0, -1), { headers: type }), empty]) {
+  const empty = await t.send({
+    method: 'POST',
+    target: '/users',
+    headers: { ...type, 'Content-Length': '0' },
+  });
+  for (const answer of [
+    await t.post('/users', '{bad', { headers: type }),
+    await t.post('/users', good.slice(0, -1), { headers: type }),
+    empty,
+  ]) {
     expectError(answer, 400, acceptedBad);
   }
-  for (const headers of [{ 'Content-Type': 'text/plain' }, { 'Content-Type': 'application/jsonx' }, {}] as Record<string, string>[]) {
+  for (const headers of [
+    { 'Content-Type': 'text/plain' },
+    { 'Content-Type': 'application/jsonx' },
+    {},
+  ] as Record<string, string>[]) {
     const answer = await t.post('/users', good, { headers: { ...headers, Origin: origin } });
     expectError(answer, 415, [
-      { if: (a) => a.status === 201, diagnosis: 'any-type-accepted', message: 'A body that is not declared as JSON was accepted. Every page on the web may send you text/plain without asking.' },
+      {
+        if: (a) => a.status === 201,
+        diagnosis: 'any-type-accepted',
+        message:
+          'A body that is not declared as JSON was accepted. Every page on the web may send you text/plain without asking.',
+      },
     ]);
   }
   await refusesLongBodies(t);
@@ -520,13 +746,32 @@ async function refusesLongBodies(t: Trial): Promise<void> {
   const connection = t.connect();
   const frame = JSON.stringify({ name: '', email: 'a@b.c' }).length;
   const body = JSON.stringify({ name: 'x'.repeat(bodyLimit + 1 - frame), email: 'a@b.c' });
-  const hungUp = { diagnosis: 'hung-up-on-413', message: 'The body was too long, and the connection was cut before the answer could be read. Answer 413 first.' };
-  await connection.write(`POST /users HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n`);
+  const hungUp = {
+    diagnosis: 'hung-up-on-413',
+    message:
+      'The body was too long, and the connection was cut before the answer could be read. Answer 413 first.',
+  };
+  await connection.write(
+    `POST /users HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n`,
+  );
   await connection.write(body);
-  const answer = await connection.answer({ method: 'POST', target: '/users', causes: { 'connection-closed': hungUp, 'connection-reset': hungUp } });
+  const answer = await connection.answer({
+    method: 'POST',
+    target: '/users',
+    causes: { 'connection-closed': hungUp, 'connection-reset': hungUp },
+  });
   expectError(answer, 413, [
-    { if: (a) => a.status === 201, diagnosis: 'long-body-accepted', message: `A body of ${body.length} bytes was accepted. readBodyJSON takes ${bodyLimit} at most.` },
-    { if: (a) => a.status === 400 || a.status === 500, diagnosis: 'long-body-misnamed', message: 'The body was too long, and that has a status of its own: 413. The error of readBodyJSON carries it.' },
+    {
+      if: (a) => a.status === 201,
+      diagnosis: 'long-body-accepted',
+      message: `A body of ${body.length} bytes was accepted. readBodyJSON takes ${bodyLimit} at most.`,
+    },
+    {
+      if: (a) => a.status === 400 || a.status === 500,
+      diagnosis: 'long-body-misnamed',
+      message:
+        'The body was too long, and that has a status of its own: 413. The error of readBodyJSON carries it.',
+    },
   ]);
 }
 
@@ -534,11 +779,18 @@ async function findsByName(t: Trial, user: User): Promise<void> {
   // Whoever has the same name and email is another user all the same.
   const twin = await create(t, { name: user.name, email: user.email });
   const query = `?name=${encodeURIComponent(user.name).replaceAll('%20', '+')}`;
-  const [named, nobody, empty] = [await listOf(t, query), await listOf(t, `?name=${t.word()}${t.word()}`), await listOf(t, '?name=')];
+  const [named, nobody, empty] = [
+    await listOf(t, query),
+    await listOf(t, `?name=${t.word()}${t.word()}`),
+    await listOf(t, '?name='),
+  ];
   const ids = named.map(({ id }) => id).join();
   t.check(ids === `${user.id},${twin.id}`, {
     diagnosis: named.length > 2 ? 'query-ignored' : 'query-misread',
-    message: named.length > 2 ? 'GET /users?name=… lists everybody. The query is in the third argument of the handler: query.get(\'name\').' : 'GET /users?name=… lists those whose name is exactly this, in the order of creation.',
+    message:
+      named.length > 2
+        ? "GET /users?name=… lists everybody. The query is in the third argument of the handler: query.get('name')."
+        : 'GET /users?name=… lists those whose name is exactly this, in the order of creation.',
     expected: JSON.stringify([user, twin]),
     actual: JSON.stringify(named).slice(0, 400),
   });
@@ -550,7 +802,8 @@ async function findsByName(t: Trial, user: User): Promise<void> {
   });
   t.check(empty.length === 0, {
     diagnosis: 'empty-query-is-none',
-    message: 'GET /users?name= asks for users with an empty name, and there are none. An absent parameter is null, an empty one is \'\'.',
+    message:
+      "GET /users?name= asks for users with an empty name, and there are none. An absent parameter is null, an empty one is ''.",
     expected: '[]',
     actual: JSON.stringify(empty).slice(0, 400),
   });
@@ -560,10 +813,18 @@ async function findsByName(t: Trial, user: User): Promise<void> {
  * Sends a request and only the first bytes of its body, and waits until the server has begun with it. Its 100 Continue
  * says so (RFC 9110, 10.1.1); where none comes, time will do.
  */
-async function begin(t: Trial, method: string, target: string, body: string, bytes: number): Promise<ReturnType<Trial['connect']>> {
+async function begin(
+  t: Trial,
+  method: string,
+  target: string,
+  body: string,
+  bytes: number,
+): Promise<ReturnType<Trial['connect']>> {
   const connection = t.connect();
   const fields = `Host: localhost\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\nExpect: 100-continue`;
-  await connection.write(`${method} ${target} HTTP/1.1\r\n${fields}\r\n\r\n${body.slice(0, bytes)}`);
+  await connection.write(
+    `${method} ${target} HTTP/1.1\r\n${fields}\r\n\r\n${body.slice(0, bytes)}`,
+  );
   await connection.until((received) => received.includes('100 Continue'), 500);
   return connection;
 }
@@ -576,14 +837,20 @@ async function keepsIdsApart(t: Trial): Promise<void> {
   const quick = await create(t);
   await slow.write(body.slice(5));
   const late = await slow.answer({ method: 'POST', target: '/users' });
-  const collides: Cause = { if: (a) => (parsed(a) as Partial<User> | undefined)?.id === quick.id, diagnosis: 'ids-collide', message: `Two users have the id ${quick.id}: the second was created while the body of the first was still on its way. Give the id when the body has come, and nothing is awaited any more.` };
-  if (collides.if(late)) late.fail({ ...collides, expected: 'two different ids', actual: late.text });
+  const collides: Cause = {
+    if: (a) => (parsed(a) as Partial<User> | undefined)?.id === quick.id,
+    diagnosis: 'ids-collide',
+    message: `Two users have the id ${quick.id}: the second was created while the body of the first was still on its way. Give the id when the body has come, and nothing is awaited any more.`,
+  };
+  if (collides.if(late))
+    late.fail({ ...collides, expected: 'two different ids', actual: late.text });
   const lateUser = expectCreated(t, late, given);
   const kept = await listOf(t);
   const forgotten = [quick, lateUser].find(({ id }) => !kept.some((user) => user.id === id));
   t.check(forgotten === undefined, {
     diagnosis: 'user-lost',
-    message: 'A user was created while the body of another was still on its way, and afterwards one of the two is gone. Somebody read the store, waited, and wrote back what was no longer true.',
+    message:
+      'A user was created while the body of another was still on its way, and afterwards one of the two is gone. Somebody read the store, waited, and wrote back what was no longer true.',
     expected: JSON.stringify(forgotten),
     actual: JSON.stringify(kept).slice(-300),
   });
@@ -592,10 +859,17 @@ async function keepsIdsApart(t: Trial): Promise<void> {
   const many = Array.from({ length: 50 }, () => ({ name: t.word(), email: t.word() }));
   const burst = t.connect();
   await burst.write(
-    many.map((fields) => JSON.stringify(fields)).map((text) => `POST /users HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: ${text.length}\r\n\r\n${text}`).join(''),
+    many
+      .map((fields) => JSON.stringify(fields))
+      .map(
+        (text) =>
+          `POST /users HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: ${text.length}\r\n\r\n${text}`,
+      )
+      .join(''),
   );
   const users: User[] = [];
-  for (const fields of many) users.push(expectCreated(t, await burst.answer({ method: 'POST', target: '/users' }), fields));
+  for (const fields of many)
+    users.push(expectCreated(t, await burst.answer({ method: 'POST', target: '/users' }), fields));
   const list = await listOf(t);
   const lost = users.find(({ id }) => !list.some((user) => user.id === id));
   t.check(lost === undefined, {
@@ -605,7 +879,9 @@ async function keepsIdsApart(t: Trial): Promise<void> {
     actual: JSON.stringify(list).slice(-300),
   });
   const [one, two] = [await create(t), await create(t)];
-  const places = (await listOf(t)).map(({ id }) => id).filter((id) => id === one.id || id === two.id);
+  const places = (await listOf(t))
+    .map(({ id }) => id)
+    .filter((id) => id === one.id || id === two.id);
   t.check(places.join() === `${one.id},${two.id}`, {
     diagnosis: 'list-out-of-order',
     message: 'GET /users lists the users in the order in which they were created.',
@@ -615,34 +891,109 @@ async function keepsIdsApart(t: Trial): Promise<void> {
 }
 
 const absentCauses: Cause[] = [
-  { if: (a) => a.status === 200, diagnosis: 'absent-found', message: 'Nobody has this id, and the answer is 200. Look whether the store has a user before you send one.' },
-  { if: (a) => a.status === 400, diagnosis: 'absent-is-400', message: 'The id is well written, only nobody has it: 404. 400 is for what is no id at all.' },
-  { if: (a) => a.status === 500, diagnosis: 'absent-is-500', message: 'Nobody has this id, and that ended in a 500. It is no accident but an answer: 404.' },
+  {
+    if: (a) => a.status === 200,
+    diagnosis: 'absent-found',
+    message:
+      'Nobody has this id, and the answer is 200. Look whether the store has a user before you send one.',
+  },
+  {
+    if: (a) => a.status === 400,
+    diagnosis: 'absent-is-400',
+    message: 'The id is well written, only nobody has it: 404. 400 is for what is no id at all.',
+  },
+  {
+    if: (a) => a.status === 500,
+    diagnosis: 'absent-is-500',
+    message: 'Nobody has this id, and that ended in a 500. It is no accident but an answer: 404.',
+  },
 ];
 
 /** What is no whole positive number in plain digits, though half of it may be, gets 400 and touches nobody. */
-async function refusesOddIds(t: Trial, method: 'GET' | 'PUT' | 'DELETE', user: User): Promise<void> {
+async function refusesOddIds(
+  t: Trial,
+  method: 'GET' | 'PUT' | 'DELETE',
+  user: User,
+): Promise<void> {
   const { id } = user;
   const half = [`${id}abc`, `${id}.9`, `${id}%00`, `${id},1`, `${id}%20x`, `${id}e`];
-  const other = [`0x${id.toString(16)}`, `${id}e0`, `${id}.0`, `0${id}`, `+${id}`, `%20${id}`, `${id}%20`, `${id}%0A`, `%0A${id}`];
-  const none = ['0', '-1', `-${id}`, 'abc', 'NaN', 'Infinity', '1/2'.replace('/', '%2F'), 'constructor', '__proto__', '%D9%A1', 'null', 'true', '%zz'];
+  const other = [
+    `0x${id.toString(16)}`,
+    `${id}e0`,
+    `${id}.0`,
+    `0${id}`,
+    `+${id}`,
+    `%20${id}`,
+    `${id}%20`,
+    `${id}%0A`,
+    `%0A${id}`,
+  ];
+  const none = [
+    '0',
+    '-1',
+    `-${id}`,
+    'abc',
+    'NaN',
+    'Infinity',
+    '1/2'.replace('/', '%2F'),
+    'constructor',
+    '__proto__',
+    '%D9%A1',
+    'null',
+    'true',
+    '%zz',
+  ];
   const json = { name: 'a', email: 'b' };
   // The methods share one notion of an id; where GET has shown it whole, a few tell whether the others have it too.
-  const texts = method === 'GET' ? [...half, ...other, ...none] : [half, other, none].flatMap((list) => list.slice(0, 3));
-  const answers = await askAll(t, texts, (text) => t.send({ method, target: `/users/${text}`, headers: { Origin: origin }, ...(method === 'PUT' && { json }) }));
+  const texts =
+    method === 'GET'
+      ? [...half, ...other, ...none]
+      : [half, other, none].flatMap((list) => list.slice(0, 3));
+  const answers = await askAll(t, texts, (text) =>
+    t.send({
+      method,
+      target: `/users/${text}`,
+      headers: { Origin: origin },
+      ...(method === 'PUT' && { json }),
+    }),
+  );
   for (const [text, answer] of answers) {
     const done = (a: Answer): boolean => a.status < 300;
     expectError(answer, 400, [
-      { if: (a) => done(a) && half.includes(text), diagnosis: 'half-a-number', message: `The id ${text} was taken for ${id}. parseInt reads as far as it can and drops the rest; look at the whole text.` },
-      { if: (a) => done(a) && other.includes(text), diagnosis: 'other-spelling', message: `The id ${text} was taken for ${id}. Number knows many spellings of a number; an id has one: digits, and no zero in front.` },
-      { if: done, diagnosis: 'no-number-accepted', message: `${text} is no whole positive number, and it was accepted as an id.` },
-      { if: (a) => a.status === 404, diagnosis: 'bad-id-is-404', message: `${text} is no id at all: 400, the client's mistake. 404 is for an id that nobody has.` },
-      { if: (a) => a.status === 500, diagnosis: 'bad-id-is-500', message: `The id ${text} ended in a 500. It is the client's mistake: 400.` },
+      {
+        if: (a) => done(a) && half.includes(text),
+        diagnosis: 'half-a-number',
+        message: `The id ${text} was taken for ${id}. parseInt reads as far as it can and drops the rest; look at the whole text.`,
+      },
+      {
+        if: (a) => done(a) && other.includes(text),
+        diagnosis: 'other-spelling',
+        message: `The id ${text} was taken for ${id}. Number knows many spellings of a number; an id has one: digits, and no zero in front.`,
+      },
+      {
+        if: done,
+        diagnosis: 'no-number-accepted',
+        message: `${text} is no whole positive number, and it was accepted as an id.`,
+      },
+      {
+        if: (a) => a.status === 404,
+        diagnosis: 'bad-id-is-404',
+        message: `${text} is no id at all: 400, the client's mistake. 404 is for an id that nobody has.`,
+      },
+      {
+        if: (a) => a.status === 500,
+        diagnosis: 'bad-id-is-500',
+        message: `The id ${text} ended in a 500. It is the client's mistake: 400.`,
+      },
     ]);
   }
   if (method === 'GET') return;
   (await t.get(`/users/${id}`)).expectJSON(user, [
-    { if: () => true, diagnosis: 'bad-id-took-effect', message: `A ${method} with something that is no id was refused, and it touched user ${id} all the same.` },
+    {
+      if: () => true,
+      diagnosis: 'bad-id-took-effect',
+      message: `A ${method} with something that is no id was refused, and it touched user ${id} all the same.`,
+    },
   ]);
 }
 
@@ -653,7 +1004,11 @@ async function goesOnAfterHangUp(t: Trial, target: string, user: User): Promise<
   leaving.reset();
   await t.settle();
   (await t.get(target)).expectJSON(user, [
-    { if: (a) => a.text.includes('half'), diagnosis: 'half-a-body-stored', message: 'A client left before the whole body had come, and what had come was stored.' },
+    {
+      if: (a) => a.text.includes('half'),
+      diagnosis: 'half-a-body-stored',
+      message: 'A client left before the whole body had come, and what had come was stored.',
+    },
   ]);
 }
 
@@ -685,7 +1040,12 @@ async function doesNotResurrect(t: Trial): Promise<void> {
   (await t.send({ method: 'DELETE', target })).expectStatus(204);
   await slow.write(body.slice(5));
   const late = await slow.answer({ method: 'PUT', target });
-  const message = 'A user was deleted while the body of a PUT was on its way, and the PUT brought the user back. What was true before an await may be false after it: look the user up when the body has come.';
-  expectError(late, 404, [{ if: (a) => a.status < 300, diagnosis: 'deleted-user-came-back', message }]);
-  expectError(await t.get(target), 404, [{ if: (a) => a.status === 200, diagnosis: 'deleted-user-came-back', message }]);
+  const message =
+    'A user was deleted while the body of a PUT was on its way, and the PUT brought the user back. What was true before an await may be false after it: look the user up when the body has come.';
+  expectError(late, 404, [
+    { if: (a) => a.status < 300, diagnosis: 'deleted-user-came-back', message },
+  ]);
+  expectError(await t.get(target), 404, [
+    { if: (a) => a.status === 200, diagnosis: 'deleted-user-came-back', message },
+  ]);
 }

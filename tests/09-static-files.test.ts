@@ -533,17 +533,41 @@ async function sendsWholeFiles(t: Trial, tree: Tree): Promise<void> {
   for (const target of ['/', '/docs/']) {
     rightFile(await t.get(target), fs.readFileSync(join(tree.root, target, 'index.html')), kinds[0]);
   }
-  const before = write(`${word}.css`, `/* ${word} */`);
-  rightFile(await t.get(before.target), before.content);
-  const after = write(`${word}.css`, `/* ${t.word()} and more */`);
-  const answer = await t.get(after.target);
-  answer.expect(!answer.body.equals(before.content), {
-    diagnosis: 'stale-content',
-    message: 'The file was changed between two requests, and the second answer still has the old content. Ask the file system at each request.',
-    expected: after.content.toString(),
-    actual: answer.text,
+  await followsTheFolder(t, tree);
+}
+
+/** What lies in the folder at the time of a request counts: a file that comes, changes and goes. */
+async function followsTheFolder(t: Trial, tree: Tree): Promise<void> {
+  const name = `${t.word()}.css`;
+  const path = join(tree.root, name);
+  const stale = { diagnosis: 'stale-content', expected: 'what lies in the folder now' };
+  (await t.get(`/${name}`)).expectStatus(404);
+  const first = Buffer.from(`/* ${t.word()} */`);
+  fs.writeFileSync(path, first);
+  const come = await t.get(`/${name}`);
+  come.expect(come.status !== 404, {
+    ...stale,
+    message: 'A file was asked for before it was there and again when it was, and the second answer is a 404 still. Ask the file system at each request.',
+    actual: 'status 404',
   });
-  rightFile(answer, after.content);
+  rightFile(come, first);
+  const second = Buffer.from(`/* ${t.word()} and more */`);
+  fs.writeFileSync(path, second);
+  const changed = await t.get(`/${name}`);
+  changed.expect(!changed.body.equals(first), {
+    ...stale,
+    message: 'The file was changed between two requests, and the second answer still has the old content. Ask the file system at each request.',
+    actual: changed.text,
+  });
+  rightFile(changed, second);
+  fs.rmSync(path);
+  const gone = await t.get(`/${name}`);
+  gone.expect(gone.status !== 200, {
+    ...stale,
+    message: 'The file was deleted, and it is still sent. Ask the file system at each request.',
+    actual: gone.text,
+  });
+  gone.expectStatus(404);
 }
 
 async function keepsRequestsApart(t: Trial, tree: Tree): Promise<void> {
@@ -704,6 +728,15 @@ async function staysSmall(t: Trial, tree: Tree): Promise<void> {
 
 /** Clients that leave at once, while the file is still looked for, and clients that leave in the middle. */
 async function outlivesItsClients(t: Trial, tree: Tree): Promise<void> {
+  await t.until(() => filesOpen(t, tree).length === 0, 1500);
+  const open = filesOpen(t, tree).length;
+  t.check(open === 0, {
+    diagnosis: 'files-left-open',
+    message: `The requests so far were answered, and the program still has ${open} of their files open. A process may have only so many. Is a file opened for a HEAD, or left open after a download?`,
+    expected: 'no open file',
+    actual: `${open} open files`,
+    exchange: undefined,
+  });
   const leave = async (inTheMiddle: boolean): Promise<void> => {
     const connection = t.connect();
     await connection.write(whole(t, '/big.bin'));
@@ -770,7 +803,13 @@ export default suite('09-static-files', {
         });
       }),
     );
-    letOn(await t.get('/plain.txt'), 1);
+    letOn(await t.get('/plain.txt'), 1, [
+      {
+        if: (a) => a.status === 404,
+        diagnosis: 'root-not-served',
+        message: 'plain.txt lies in the folder that STATIC_ROOT names, and it is not found there. Is that the folder that your handler looks into?',
+      },
+    ]);
     const head = await t.head('/plain.txt');
     head.expect(head.status !== 405, {
       diagnosis: 'head-refused',

@@ -16,7 +16,10 @@ test('the page adds, lists and deletes users', async (t) => {
   }
   const lesson = findLesson('capstone');
   const { dir, remove } = await layOut(lesson);
-  const program = await startListening({ file: join(dir, lesson.name, 'server.ts'), cwd: dirname(dir), trusted: true }, dir);
+  const program = await startListening(
+    { file: join(dir, lesson.name, 'server.ts'), cwd: dirname(dir), trusted: true },
+    dir,
+  );
   try {
     await withBrowser(async (browser) => {
       const page = await browser.newPage();
@@ -32,7 +35,11 @@ test('the page adds, lists and deletes users', async (t) => {
       const item = page.getByRole('listitem');
       await item.first().waitFor({ timeout: 10_000 });
       assert.equal(await item.count(), 1);
-      assert.match((await item.first().textContent()) ?? '', /^Ann <b>Bold<\/b> <ann@example\.com>/, 'a name is shown as text');
+      assert.match(
+        (await item.first().textContent()) ?? '',
+        /^Ann <b>Bold<\/b> <ann@example\.com>/,
+        'a name is shown as text',
+      );
       await page.reload();
       await item.first().waitFor({ timeout: 10_000 });
       assert.equal(await item.count(), 1, 'the user is there after a reload');

@@ -15,7 +15,16 @@ function trialOf(program: Program, root: string): Trial {
   const never = (): never => {
     throw new Error('no other program is needed here');
   };
-  const bench: Bench = { trusted: true, root, seed: 1, keepAlive: false, limitMs: 2000, program: () => program, restart: never, start: never };
+  const bench: Bench = {
+    trusted: true,
+    root,
+    seed: 1,
+    keepAlive: false,
+    limitMs: 2000,
+    program: () => program,
+    restart: never,
+    start: never,
+  };
   return new Trial(bench, `${program.pid}`);
 }
 
@@ -25,13 +34,26 @@ test(`stopped ${stops} times under load, it loses no request`, async () => {
   let answers = 0;
   try {
     for (let stop = 0; stop < stops; stop++) {
-      const options = { file: join(dir, lesson.name, 'server.ts'), cwd: dirname(dir), trusted: true, env: { RATE_LIMIT: '1000000' } };
+      const options = {
+        file: join(dir, lesson.name, 'server.ts'),
+        cwd: dirname(dir),
+        trusted: true,
+        env: { RATE_LIMIT: '1000000' },
+      };
       const program = await startListening(options, dir);
       const t = trialOf(program, dir);
       try {
         const begun = (id: string): boolean => program.stdout.includes(`id=${id}.`);
-        const { answered, lost, odd } = await underLoad(t, { clients: 12, answers: 100 + stop * 7, target: (id) => `/users?id=${id}.`, begun }, () => program.signal('SIGTERM'));
-        assert.deepEqual(lost.map(({ id, exchange }) => `${id}: ${exchange.outcome}`), [], `stop ${stop + 1}`);
+        const { answered, lost, odd } = await underLoad(
+          t,
+          { clients: 12, answers: 100 + stop * 7, target: (id) => `/users?id=${id}.`, begun },
+          () => program.signal('SIGTERM'),
+        );
+        assert.deepEqual(
+          lost.map(({ id, exchange }) => `${id}: ${exchange.outcome}`),
+          [],
+          `stop ${stop + 1}`,
+        );
         assert.deepEqual([...odd], []);
         assert.deepEqual(program.exit, { code: 0, signal: null });
         answers += answered;

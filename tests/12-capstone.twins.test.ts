@@ -10,7 +10,9 @@ const lesson = findLesson('capstone');
 for (const twin of ['express', 'fastify']) {
   test(`the capstone on ${twin} passes every step`, async () => {
     const result = await judgeSpecimen(lesson, join(solutionsDir, lesson.name, `${twin}.ts`));
-    const failing = result.steps.filter((step) => step.status !== 'pass').map(({ step, diagnosis, message }) => `${step} ${diagnosis}: ${message}`);
+    const failing = result.steps
+      .filter((step) => step.status !== 'pass')
+      .map(({ step, diagnosis, message }) => `${step} ${diagnosis}: ${message}`);
     assert.equal(result.status, 'pass', `${result.message ?? ''} ${failing.join('\n')}`);
   });
 }

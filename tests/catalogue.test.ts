@@ -18,19 +18,28 @@ for (const lesson of allLessons()) {
     for (const { name, complaint } of proofs) {
       await t.test(name, () => assert.equal(complaint, undefined, complaint));
     }
-    const count = (kind: string): number => proofs.filter(({ name }) => name.startsWith(kind)).length;
-    assert.ok(count('valid/') >= 3, `${lesson.name} has ${count('valid/')} right programs; at least three styles are wanted`);
+    const count = (kind: string): number =>
+      proofs.filter(({ name }) => name.startsWith(kind)).length;
+    assert.ok(
+      count('valid/') >= 3,
+      `${lesson.name} has ${count('valid/')} right programs; at least three styles are wanted`,
+    );
     assert.ok(count('wrong/') >= 8, `${lesson.name} has ${count('wrong/')} wrong programs`);
 
     await t.test('the terminal says what the transcripts hold', async (golden) => {
       if (!canCompare) {
-        golden.diagnostic('Transcripts are compared on the lowest Node that is supported: others word some errors differently.');
+        golden.diagnostic(
+          'Transcripts are compared on the lowest Node that is supported: others word some errors differently.',
+        );
         assert.ok(proofs.every(({ result }) => result !== null));
         return;
       }
       const again = (name: string): Promise<Proof[]> => prove(lesson, { ...options, only: name });
       const problems = await checkGolden(lesson, proofs, again, whole);
-      assert.deepEqual(problems.map(({ file, problem }) => `${file}: ${problem}`), []);
+      assert.deepEqual(
+        problems.map(({ file, problem }) => `${file}: ${problem}`),
+        [],
+      );
     });
   });
 }

@@ -36,8 +36,10 @@ async function judgeFault(lesson: ReturnType<typeof findLesson>, text: string): 
   }
 }
 
-const diagnosisOf = (result: Result): string | null => result.diagnosis ?? result.steps.find((step) => step.status === 'fail')?.diagnosis ?? null;
-const messageOf = (result: Result): string => result.message ?? result.steps.find((step) => step.status === 'fail')?.message ?? '';
+const diagnosisOf = (result: Result): string | null =>
+  result.diagnosis ?? result.steps.find((step) => step.status === 'fail')?.diagnosis ?? null;
+const messageOf = (result: Result): string =>
+  result.message ?? result.steps.find((step) => step.status === 'fail')?.message ?? '';
 
 for (const lesson of lessons) {
   test(`program faults in ${lesson.name}`, { concurrency: 2 }, async (t) => {
@@ -49,10 +51,17 @@ for (const lesson of lessons) {
           const text = await readFile(join(folder, file), 'utf8');
           const wanted = /^\/\/ Fault: (.+)$/m.exec(text)?.[1]?.split(' | ') ?? [];
           const result = await judgeFault(lesson, text);
-          assert.ok(wanted.includes(diagnosisOf(result) ?? ''), `wanted ${wanted.join(' or ')}, got ${diagnosisOf(result)}: ${messageOf(result)}`);
+          assert.ok(
+            wanted.includes(diagnosisOf(result) ?? ''),
+            `wanted ${wanted.join(' or ')}, got ${diagnosisOf(result)}: ${messageOf(result)}`,
+          );
           assert.ok(result.durationMs < limitMs, `it took ${result.durationMs} ms`);
-          assert.doesNotMatch(JSON.stringify(result), /node:internal|witness\.mjs|node_modules|scripts\/kernel/);
-          if (/threw|crashed|not-compile/.test(wanted[0] ?? '')) assert.match(messageOf(result), /line \d+/);
+          assert.doesNotMatch(
+            JSON.stringify(result),
+            /node:internal|witness\.mjs|node_modules|scripts\/kernel/,
+          );
+          if (/threw|crashed|not-compile/.test(wanted[0] ?? ''))
+            assert.match(messageOf(result), /line \d+/);
           assert.equal(result.steps.length, lesson.steps.length);
         }),
       ),
@@ -69,7 +78,9 @@ test('a child that outlives the program is found and ended', async (t) => {
 spawnOrphan(process.execPath, ['-e', 'setTimeout(() => {}, 60000)', '${mark}'], { detached: true, stdio: 'ignore' }).unref();\n`;
       const result = await judgeFault(lesson, orphan + text);
       assert.equal(diagnosisOf(result), 'left-a-child', messageOf(result));
-      const left = execFileSync('ps', ['-eo', 'args'], { encoding: 'utf8' }).split('\n').filter((line) => line.includes(mark));
+      const left = execFileSync('ps', ['-eo', 'args'], { encoding: 'utf8' })
+        .split('\n')
+        .filter((line) => line.includes(mark));
       assert.deepEqual(left, []);
     });
   }
@@ -87,7 +98,13 @@ test('a rejection after a right answer is blamed on that request', async () => {
   const [lesson] = lessons;
   assert.ok(lesson);
   const text = await readFile(join(solutionsDir, lesson.name, 'server.ts'), 'utf8');
-  const result = await judgeFault(lesson, text.replace("res.end('Hello, HTTP!\\n');", "res.end('Hello, HTTP!\\n');\n  setTimeout(() => void Promise.reject(new Error('too late')), 20);"));
+  const result = await judgeFault(
+    lesson,
+    text.replace(
+      "res.end('Hello, HTTP!\\n');",
+      "res.end('Hello, HTTP!\\n');\n  setTimeout(() => void Promise.reject(new Error('too late')), 20);",
+    ),
+  );
   assert.equal(result.steps[0]?.status, 'fail');
   assert.equal(diagnosisOf(result), 'unhandled-rejection', messageOf(result));
 });
@@ -100,7 +117,10 @@ test('a port that somebody else has is told from one that PORT named', async () 
   const [lesson] = lessons;
   assert.ok(lesson);
   try {
-    const result = await judgeFault(lesson, `import http from 'node:http';\nhttp.createServer().listen(${address.port}, '127.0.0.1');\n`);
+    const result = await judgeFault(
+      lesson,
+      `import http from 'node:http';\nhttp.createServer().listen(${address.port}, '127.0.0.1');\n`,
+    );
     assert.equal(result.diagnosis, 'listens-on-other-port', result.message ?? '');
     assert.match(result.message ?? '', new RegExp(`wants port ${address.port}`));
   } finally {
@@ -133,7 +153,9 @@ test('nothing that these tests started is left running', async () => {
   const mine = marked('WORKBOOK_PROGRAM=', -1) ?? [];
   const own: number[] = [];
   for (const pid of mine) {
-    const parent = /^PPid:\s+(\d+)$/m.exec(await readFile(`/proc/${pid}/status`, 'utf8').catch(() => ''))?.[1];
+    const parent = /^PPid:\s+(\d+)$/m.exec(
+      await readFile(`/proc/${pid}/status`, 'utf8').catch(() => ''),
+    )?.[1];
     if (Number(parent) === process.pid) own.push(pid);
   }
   assert.deepEqual(own, []);

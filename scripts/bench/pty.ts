@@ -11,12 +11,23 @@ export class Terminal {
   exited = false;
 
   /** Runs the words on a pseudo-terminal that `script` (util-linux, or the BSD one on macOS) provides. */
-  constructor(words: string[], options: { cwd: string; env?: Record<string, string>; columns?: number; rows?: number }) {
+  constructor(
+    words: string[],
+    options: { cwd: string; env?: Record<string, string>; columns?: number; rows?: number },
+  ) {
     const { columns = 80, rows = 40 } = options;
     const line = `stty cols ${columns} rows ${rows}; exec ${words.map(quote).join(' ')}`;
-    const args = process.platform === 'darwin' ? ['-q', '/dev/null', '/bin/sh', '-c', line] : ['-qefc', line, '/dev/null'];
+    const args =
+      process.platform === 'darwin'
+        ? ['-q', '/dev/null', '/bin/sh', '-c', line]
+        : ['-qefc', line, '/dev/null'];
     const env = { ...process.env, TERM: 'xterm-256color', ...options.env };
-    this.#child = spawn('script', args, { cwd: options.cwd, env, stdio: ['pipe', 'pipe', 'inherit'], detached: true });
+    this.#child = spawn('script', args, {
+      cwd: options.cwd,
+      env,
+      stdio: ['pipe', 'pipe', 'inherit'],
+      detached: true,
+    });
     this.#child.stdout?.setEncoding('utf8').on('data', (text: string) => {
       this.#text += text;
       for (const watcher of [...this.#watchers]) watcher();
@@ -48,7 +59,15 @@ export class Terminal {
   async until(test: (text: string) => boolean, limitMs = 20_000): Promise<void> {
     if (test(this.#text)) return;
     await new Promise<void>((resolve, reject) => {
-      const timer = setTimeout(() => over(new Error(`the terminal did not show it within ${limitMs} ms; it shows:\n${this.#text.slice(-3000)}`)), limitMs);
+      const timer = setTimeout(
+        () =>
+          over(
+            new Error(
+              `the terminal did not show it within ${limitMs} ms; it shows:\n${this.#text.slice(-3000)}`,
+            ),
+          ),
+        limitMs,
+      );
       const over = (error?: Error): void => {
         clearTimeout(timer);
         this.#watchers.delete(look);
@@ -57,7 +76,8 @@ export class Terminal {
       };
       const look = (): void => {
         if (test(this.#text)) over();
-        else if (this.exited) over(new Error(`the command ended; it had written:\n${this.#text.slice(-3000)}`));
+        else if (this.exited)
+          over(new Error(`the command ended; it had written:\n${this.#text.slice(-3000)}`));
       };
       this.#watchers.add(look);
     });

@@ -65,7 +65,9 @@ export class Answer {
   /** The values of all fields of this name. */
   headerAll(name: string): string[] {
     const wanted = name.toLowerCase();
-    return this.rawHeaders.filter(([key]) => key.toLowerCase() === wanted).map(([, value]) => value);
+    return this.rawHeaders
+      .filter(([key]) => key.toLowerCase() === wanted)
+      .map(([, value]) => value);
   }
 
   /** The body as JSON. Fails the step where it isn't. */
@@ -74,7 +76,10 @@ export class Answer {
     if (!parsed.ok) {
       this.fail({
         diagnosis: 'body-not-json',
-        message: this.text === '' ? 'The body is empty; JSON was expected.' : `The body is not JSON: ${parsed.why}.`,
+        message:
+          this.text === ''
+            ? 'The body is empty; JSON was expected.'
+            : `The body is not JSON: ${parsed.why}.`,
         expected: 'a body that JSON.parse accepts',
         actual: brief(this.text) || '(an empty body)',
       });
@@ -111,13 +116,26 @@ export class Answer {
     return `${this.exchange.method} ${brief(this.exchange.target, 60)}`;
   }
 
-  expectHeader(name: string, wanted: string | RegExp | ((value: string) => boolean), causes: Cause[] = []): void {
+  expectHeader(
+    name: string,
+    wanted: string | RegExp | ((value: string) => boolean),
+    causes: Cause[] = [],
+  ): void {
     const value = this.header(name);
     const fits =
       value !== undefined &&
-      (typeof wanted === 'string' ? value === wanted : wanted instanceof RegExp ? wanted.test(value) : wanted(value));
+      (typeof wanted === 'string'
+        ? value === wanted
+        : wanted instanceof RegExp
+          ? wanted.test(value)
+          : wanted(value));
     if (fits) return;
-    const described = typeof wanted === 'string' ? `${name}: ${wanted}` : wanted instanceof RegExp ? `${name} like ${wanted}` : `a right ${name}`;
+    const described =
+      typeof wanted === 'string'
+        ? `${name}: ${wanted}`
+        : wanted instanceof RegExp
+          ? `${name} like ${wanted}`
+          : `a right ${name}`;
     this.#blame(causes, {
       diagnosis: value === undefined ? 'missing-header' : 'wrong-header',
       message:
@@ -176,11 +194,16 @@ export class Answer {
   }
 }
 
-function parse(text: string): { ok: true; value: unknown } | { ok: false; value?: undefined; why: string } {
+function parse(
+  text: string,
+): { ok: true; value: unknown } | { ok: false; value?: undefined; why: string } {
   try {
     return { ok: true, value: JSON.parse(text) };
   } catch (error) {
-    return { ok: false, why: error instanceof Error ? brief(error.message) : 'it cannot be parsed' };
+    return {
+      ok: false,
+      why: error instanceof Error ? brief(error.message) : 'it cannot be parsed',
+    };
   }
 }
 
@@ -196,7 +219,8 @@ function bare(value: unknown): unknown {
 function firstDifference(wanted: string, actual: string): string {
   if (actual === '') return ': it is empty';
   if (wanted.startsWith(actual)) return `: it stops after ${actual.length} characters`;
-  if (actual.startsWith(wanted)) return `: after the expected text comes more, ${JSON.stringify(brief(actual.slice(wanted.length), 20))}`;
+  if (actual.startsWith(wanted))
+    return `: after the expected text comes more, ${JSON.stringify(brief(actual.slice(wanted.length), 20))}`;
   let at = 0;
   while (wanted[at] === actual[at]) at++;
   return `: the first difference is at character ${at + 1}, ${JSON.stringify(brief(actual.slice(at, at + 8), 12))} for ${JSON.stringify(brief(wanted.slice(at, at + 8), 12))}`;
@@ -205,7 +229,9 @@ function firstDifference(wanted: string, actual: string): string {
 function jsonDifference(wanted: unknown, actual: unknown, path = ''): string {
   const where = path || 'the value';
   if (isDeepStrictEqual(bare(wanted), bare(actual))) return '';
-  const objects = [wanted, actual].every((value) => typeof value === 'object' && value !== null && !Array.isArray(value));
+  const objects = [wanted, actual].every(
+    (value) => typeof value === 'object' && value !== null && !Array.isArray(value),
+  );
   if (objects) {
     const [w, a] = [wanted as Record<string, unknown>, actual as Record<string, unknown>];
     for (const key of Object.keys(w)) {

@@ -13,7 +13,10 @@ import type { Suite } from './suite.ts';
 /** Loads a lesson's suite. */
 export async function loadSuite(lesson: Lesson): Promise<Suite> {
   const file = join(projectRoot, 'tests', `${lesson.name}.test.ts`);
-  if (!existsSync(file)) throw new UsageError(`tests/${lesson.name}.test.ts is missing: the checks of this lesson are not there.`);
+  if (!existsSync(file))
+    throw new UsageError(
+      `tests/${lesson.name}.test.ts is missing: the checks of this lesson are not there.`,
+    );
   const module = (await import(pathToFileURL(file).href)) as { default: Suite };
   return module.default;
 }
@@ -31,14 +34,12 @@ export interface Specimen {
   diagnoses: string[];
   /** Whether this machine can show it. */
   applies: boolean;
-  /** Whether it stands for its diagnosis: the first of those that must fail with it. */
+  /** Whether it is one of the few of its step that a quick look takes, and whose transcript is kept: each has another diagnosis. */
   representative: boolean;
-  /** Whether it is one of the few of its step that a quick look takes. */
-  sampled: boolean;
 }
 
-/** A quick look takes so many wrong programs of each step. */
-const samplesPerStep = 3;
+/** So many wrong programs stand for a step. */
+const representativesPerStep = 3;
 
 const header = { wrong: /^\/\/ Wrong: (.+)$/m, valid: /^\/\/ Right: (.+)$/m };
 
@@ -58,7 +59,9 @@ export async function specimens(lesson: Lesson, kind: 'wrong' | 'valid'): Promis
       const about = header[kind].exec(text)?.[1];
       const fails = /^\/\/ Fails: (?:step (\d+)|program), (.+)$/m.exec(text);
       if (!about || (kind === 'wrong' && !fails)) {
-        throw new UsageError(`tests/${kind}/${lesson.name}/${name} does not begin with the lines that CONTRIBUTING.md asks for.`);
+        throw new UsageError(
+          `tests/${kind}/${lesson.name}/${name} does not begin with the lines that CONTRIBUTING.md asks for.`,
+        );
       }
       return {
         kind,
@@ -67,19 +70,22 @@ export async function specimens(lesson: Lesson, kind: 'wrong' | 'valid'): Promis
         path,
         about,
         step: Number(fails?.[1] ?? 0),
-        diagnoses: (fails?.[2] ?? '').split('|').map((id) => id.trim()).filter(Boolean),
+        diagnoses: (fails?.[2] ?? '')
+          .split('|')
+          .map((id) => id.trim())
+          .filter(Boolean),
         applies: applies(/^\/\/ Only: (.+)$/m.exec(text)?.[1]),
         representative: false,
-        sampled: false,
       };
     }),
   );
   for (const specimen of found) {
     const [diagnosis = ''] = specimen.diagnoses;
-    specimen.representative = kind === 'wrong' && !seen.has(diagnosis);
+    const count = taken.get(specimen.step) ?? 0;
+    if (kind !== 'wrong' || seen.has(diagnosis) || count >= representativesPerStep) continue;
+    specimen.representative = true;
     seen.add(diagnosis);
-    specimen.sampled = specimen.representative && (taken.get(specimen.step) ?? 0) < samplesPerStep;
-    if (specimen.sampled) taken.set(specimen.step, (taken.get(specimen.step) ?? 0) + 1);
+    taken.set(specimen.step, count + 1);
   }
   return found;
 }
@@ -95,19 +101,26 @@ function applies(only: string | undefined): boolean {
   if (!only) return true;
   const version = /node >= (\d+)/.exec(only);
   if (version) return Number(process.versions.node.split('.')[0]) >= Number(version[1]);
-  return only.trim().split(/\s*\|\s*/).includes(process.platform);
+  return only
+    .trim()
+    .split(/\s*\|\s*/)
+    .includes(process.platform);
 }
 
 /**
  * Lays a target folder out: the solutions of this lesson and of those that it needs, with the specimen's files in
  * place. The folder lies inside the project, so that installed packages resolve.
  */
-export async function layOut(lesson: Lesson, path?: string): Promise<{ dir: string; remove: () => Promise<void> }> {
+export async function layOut(
+  lesson: Lesson,
+  path?: string,
+): Promise<{ dir: string; remove: () => Promise<void> }> {
   const scratch = join(projectRoot, '.workbook', 'run');
   await mkdir(scratch, { recursive: true });
   const base = await mkdtemp(join(scratch, `${lesson.name}-`));
   const dir = join(base, 'lessons');
-  for (const { name } of withNeeds(lesson)) await cp(join(solutionsDir, name), join(dir, name), { recursive: true });
+  for (const { name } of withNeeds(lesson))
+    await cp(join(solutionsDir, name), join(dir, name), { recursive: true });
   if (path) {
     const into = join(dir, lesson.name);
     if ((await stat(path)).isDirectory()) await cp(path, into, { recursive: true });
@@ -122,7 +135,11 @@ function withNeeds(lesson: Lesson): Lesson[] {
 }
 
 /** Judges one program of the catalogue, or the solution when no path is given. */
-export async function judgeSpecimen(lesson: Lesson, path: string | undefined, options: JudgeOptions = {}): Promise<Result> {
+export async function judgeSpecimen(
+  lesson: Lesson,
+  path: string | undefined,
+  options: JudgeOptions = {},
+): Promise<Result> {
   const suite = await loadSuite(lesson);
   const { dir, remove } = await layOut(lesson, path);
   try {
@@ -136,22 +153,31 @@ export async function judgeSpecimen(lesson: Lesson, path: string | undefined, op
 /** What is wrong with the verdict on a specimen; undefined when it is the right one. */
 export function complaint(specimen: Specimen, result: Result): string | undefined {
   const failing = result.steps.find((step) => step.status === 'fail');
-  const got = result.status === 'error' ? `program, ${result.diagnosis}` : failing ? `step ${failing.step}, ${failing.diagnosis}` : 'pass';
+  const got =
+    result.status === 'error'
+      ? `program, ${result.diagnosis}`
+      : failing
+        ? `step ${failing.step}, ${failing.diagnosis}`
+        : 'pass';
   if (specimen.kind === 'valid') {
-    return result.status === 'pass' ? undefined : `a right program was refused: ${got}: ${failing?.message ?? result.message}`;
+    return result.status === 'pass'
+      ? undefined
+      : `a right program was refused: ${got}: ${failing?.message ?? result.message}`;
   }
   const step = result.status === 'error' ? 0 : (failing?.step ?? -1);
   const diagnosis = (result.status === 'error' ? result.diagnosis : failing?.diagnosis) ?? '';
   if (step === specimen.step && specimen.diagnoses.includes(diagnosis)) return undefined;
   const wanted = `${specimen.step === 0 ? 'program' : `step ${specimen.step}`}, ${specimen.diagnoses.join(' | ')}`;
-  return got === 'pass' ? `a wrong program was accepted; expected ${wanted}` : `expected ${wanted}; got ${got}: ${failing?.message ?? result.message}`;
+  return got === 'pass'
+    ? `a wrong program was accepted; expected ${wanted}`
+    : `expected ${wanted}; got ${got}: ${failing?.message ?? result.message}`;
 }
 
 export interface Proof {
   /** What was judged, such as `wrong/no-end` or `stub`. */
   name: string;
   result: Result | null;
-  /** Whether it is a wrong program that stands for its diagnosis. */
+  /** Whether it is one of the wrong programs that stand for their step. */
   representative: boolean;
   /** What is wrong with the verdict; undefined when it is right. */
   complaint: string | undefined;
@@ -170,10 +196,16 @@ export interface ProofOptions extends JudgeOptions {
 /** Proves that a lesson's tests are right: the solution and the valid programs pass, the stub and the wrong ones fail for their reasons. */
 export async function prove(lesson: Lesson, options: ProofOptions = {}): Promise<Proof[]> {
   const { only, sample, jobs = 2, onProof, ...judging } = options;
-  const work: { name: string; representative?: boolean; run: () => Promise<{ result: Result; complaint: string | undefined }> }[] = [];
+  const work: {
+    name: string;
+    representative?: boolean;
+    run: () => Promise<{ result: Result; complaint: string | undefined }>;
+  }[] = [];
   const refused = (result: Result): string | undefined => {
     const failing = result.steps.find((step) => step.status !== 'pass');
-    return result.status === 'pass' ? undefined : `${failing?.step ?? ''} ${failing?.diagnosis ?? result.diagnosis}: ${failing?.message || result.message}`;
+    return result.status === 'pass'
+      ? undefined
+      : `${failing?.step ?? ''} ${failing?.diagnosis ?? result.diagnosis}: ${failing?.message || result.message}`;
   };
   work.push({
     name: 'solution',
@@ -186,18 +218,28 @@ export async function prove(lesson: Lesson, options: ProofOptions = {}): Promise
     name: 'stub',
     run: async () => {
       const result = await judgeStub(lesson, judging);
-      const odd = result.steps.find((step) => step.status !== 'fail' || step.diagnosis !== 'not-done-yet');
-      return { result, complaint: odd ? `step ${odd.step} of the untouched stub: ${odd.status}, ${odd.diagnosis ?? result.diagnosis}: ${odd.message}` : undefined };
+      const odd = result.steps.find(
+        (step) => step.status !== 'fail' || step.diagnosis !== 'not-done-yet',
+      );
+      return {
+        result,
+        complaint: odd
+          ? `step ${odd.step} of the untouched stub: ${odd.status}, ${odd.diagnosis ?? result.diagnosis}: ${odd.message}`
+          : undefined,
+      };
     },
   });
   for (const kind of ['valid', 'wrong'] as const) {
     for (const specimen of await specimens(lesson, kind)) {
-      if (!specimen.applies || (sample && kind === 'wrong' && !specimen.sampled)) continue;
+      if (!specimen.applies || (sample && kind === 'wrong' && !specimen.representative)) continue;
       work.push({
         name: `${kind}/${specimen.slug}`,
         representative: specimen.representative,
         run: async () => {
-          const result = await judgeSpecimen(lesson, specimen.path, { ...judging, firstOnly: true });
+          const result = await judgeSpecimen(lesson, specimen.path, {
+            ...judging,
+            firstOnly: true,
+          });
           return { result, complaint: complaint(specimen, result) };
         },
       });
@@ -208,7 +250,12 @@ export async function prove(lesson: Lesson, options: ProofOptions = {}): Promise
   const worker = async (): Promise<void> => {
     for (let item = queue.shift(); item; item = queue.shift()) {
       const { result, complaint: wrong } = await item.run();
-      const proof = { name: item.name, representative: item.representative ?? false, result, complaint: wrong };
+      const proof = {
+        name: item.name,
+        representative: item.representative ?? false,
+        result,
+        complaint: wrong,
+      };
       proofs.push(proof);
       onProof?.(proof);
     }
@@ -222,7 +269,8 @@ export async function judgeStub(lesson: Lesson, options: JudgeOptions = {}): Pro
   const suite = await loadSuite(lesson);
   const { dir, remove } = await layOut(lesson);
   try {
-    for (const file of lesson.edits) await writeFile(join(dir, lesson.name, file), stubOf(lesson, file));
+    for (const file of lesson.edits)
+      await writeFile(join(dir, lesson.name, file), stubOf(lesson, file));
     // All but this lesson is the reference.
     return await judge(suite, { proven: () => true, ...options, target: dir });
   } finally {

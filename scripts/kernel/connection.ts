@@ -38,11 +38,22 @@ export class Connection {
   #wake: (() => void) | undefined;
 
   /** @param from the local address, such as another one of the loopback range: to the server it is another client's */
-  constructor(port: number, starved: Starved = () => false, defaultLimit = defaults.limitMs, from?: string) {
+  constructor(
+    port: number,
+    starved: Starved = () => false,
+    defaultLimit = defaults.limitMs,
+    from?: string,
+  ) {
     this.port = port;
     this.#starved = starved;
     this.limit = defaultLimit;
-    this.#socket = net.connect({ port, host: '127.0.0.1', noDelay: true, allowHalfOpen: true, ...(from !== undefined && { localAddress: from }) });
+    this.#socket = net.connect({
+      port,
+      host: '127.0.0.1',
+      noDelay: true,
+      allowHalfOpen: true,
+      ...(from !== undefined && { localAddress: from }),
+    });
     this.#socket.on('connect', () => {
       this.#times.connected = this.#now();
       this.#connected = true;
@@ -153,7 +164,10 @@ export class Connection {
   /** Reads the next response on this connection; never throws. */
   async attempt(options: WaitOptions = {}): Promise<Exchange> {
     const { limit = this.limit, maxBytes = defaults.maxBytes } = options;
-    const [sentMethod = '', sentTarget = ''] = Buffer.concat(this.#sent).subarray(0, 8192).toString('latin1').split(/[ \r\n]/);
+    const [sentMethod = '', sentTarget = ''] = Buffer.concat(this.#sent)
+      .subarray(0, 8192)
+      .toString('latin1')
+      .split(/[ \r\n]/);
     const { method = sentMethod || 'GET', target = sentTarget } = options;
     const began = performance.now();
     let reading: Reading = { state: 'head', bytes: 0 };
@@ -165,7 +179,8 @@ export class Connection {
       return reading.state === 'done' || reading.state === 'not-http' || ended;
     };
     while (!look()) {
-      endless = this.#length > maxBytes || (seen > 0 && performance.now() - began > limit * endlessAfter);
+      endless =
+        this.#length > maxBytes || (seen > 0 && performance.now() - began > limit * endlessAfter);
       if (endless) break;
       seen = this.#length;
       const more = await this.#wait(() => this.#length > seen || this.#closed !== 'open', limit);
@@ -193,7 +208,8 @@ export class Connection {
     const message = whole ?? partial;
     if (message) exchange.message = { ...message, body: Buffer.from(message.body), raw: received };
     if (reading.state === 'body') exchange.note = `still missing: ${reading.missing}`;
-    if (reading.state === 'not-http') exchange.note = `this is not an HTTP response: ${reading.why}`;
+    if (reading.state === 'not-http')
+      exchange.note = `this is not an HTTP response: ${reading.why}`;
     if (endless) exchange.note = `${this.#length} bytes had come, and it went on`;
     // What this response took is gone; the next one begins with the rest.
     this.#sent = [];
@@ -227,7 +243,9 @@ export class Connection {
       data = data.subarray(skipped);
     }
     if (this.#length + data.length > this.#store.length) {
-      const grown = Buffer.allocUnsafe(Math.max(this.#store.length * 2, this.#length + data.length));
+      const grown = Buffer.allocUnsafe(
+        Math.max(this.#store.length * 2, this.#length + data.length),
+      );
       grown.set(this.received);
       this.#store = grown;
     }

@@ -41,7 +41,10 @@ let cache: Lesson[] | undefined;
 /** Every lesson, in order. The manifests are read once. */
 export function allLessons(): Lesson[] {
   return (cache ??= readdirSync(lessonsDir, { withFileTypes: true })
-    .filter((entry) => /^\d\d-/.test(entry.name) && existsSync(join(lessonsDir, entry.name, 'lesson.json')))
+    .filter(
+      (entry) =>
+        /^\d\d-/.test(entry.name) && existsSync(join(lessonsDir, entry.name, 'lesson.json')),
+    )
     .map((entry) => readLesson(entry.name))
     .sort((a, b) => a.number - b.number));
 }
@@ -64,7 +67,10 @@ function readLesson(name: string): Lesson {
  */
 export function findLesson(word: string): Lesson {
   const lessons = allLessons();
-  const wanted = word.toLowerCase().replace(/[\\/]+$/, '').replace(/^.*[\\/]/, '');
+  const wanted = word
+    .toLowerCase()
+    .replace(/[\\/]+$/, '')
+    .replace(/^.*[\\/]/, '');
   const exact = lessons.find(
     (lesson) =>
       lesson.name === wanted ||

@@ -22,7 +22,9 @@ interface Frame {
 
 function frames(text: string): Frame[] {
   const found: Frame[] = [];
-  for (const match of text.matchAll(/((?:file:\/\/)?(?:\/|[A-Za-z]:[\\/])[^\s()]*?[^\s():]):(\d+)(?::\d+)?/g)) {
+  for (const match of text.matchAll(
+    /((?:file:\/\/)?(?:\/|[A-Za-z]:[\\/])[^\s()]*?[^\s():]):(\d+)(?::\d+)?/g,
+  )) {
     const [, path = '', line] = match;
     let file = path;
     try {
@@ -42,7 +44,11 @@ function lastWords(stderr: string): string | undefined {
   if (end < 0) return undefined;
   const before = text.slice(0, end);
   // Node prints "file:line", the source line, a caret and an empty line before the stack.
-  const starts = [...before.matchAll(/^(?:(?:file:\/\/|\/|[A-Za-z]:[\\/]|node:)\S*:\d+(?::\d+)?$|Error: Transform failed)/gm)];
+  const starts = [
+    ...before.matchAll(
+      /^(?:(?:file:\/\/|\/|[A-Za-z]:[\\/]|node:)\S*:\d+(?::\d+)?$|Error: Transform failed)/gm,
+    ),
+  ];
   const start = starts.at(-1)?.index ?? Math.max(before.lastIndexOf('\n\n'), 0);
   return before.slice(start);
 }
@@ -58,29 +64,60 @@ export function readCrash(stderr: string, root: string, knownRejected = false): 
   if (words === undefined) return null;
   const transform = /Transform failed[\s\S]*?\n(\S.*?):(\d+):\d+: ERROR: (.*)/.exec(words);
   const own = (frame: Frame): boolean =>
-    !relative(root, frame.file).startsWith('..') && !frame.file.includes(`${sep}node_modules${sep}`) && relative(root, frame.file) !== frame.file;
+    !relative(root, frame.file).startsWith('..') &&
+    !frame.file.includes(`${sep}node_modules${sep}`) &&
+    relative(root, frame.file) !== frame.file;
   const place = (frame: Frame | undefined): Pick<Crash, 'file' | 'line'> =>
-    frame ? { file: relative(root, frame.file).split(sep).join('/') || basename(frame.file), line: frame.line } : {};
+    frame
+      ? {
+          file: relative(root, frame.file).split(sep).join('/') || basename(frame.file),
+          line: frame.line,
+        }
+      : {};
 
   if (transform) {
     const [, file = '', line, message = ''] = transform;
     return { kind: 'syntax', name: 'SyntaxError', message, ...place({ file, line: Number(line) }) };
   }
-  const rejected = knownRejected || /triggerUncaughtException|reason:|unhandled(?: promise)? rejection/i.test(words);
+  const rejected =
+    knownRejected ||
+    /triggerUncaughtException|reason:|unhandled(?: promise)? rejection/i.test(words);
   // The error's own line: "TypeError: …", "TypeError [ERR_X]: …"; values that are no errors come as "Uncaught 'text'".
-  const head = /^(?:Uncaught )?([A-Z]\w*(?:Error|Exception|Failure)?)(?: \[([A-Z_0-9]+)\])?: ?(.*)$/m.exec(words);
+  const head =
+    /^(?:Uncaught )?([A-Z]\w*(?:Error|Exception|Failure)?)(?: \[([A-Z_0-9]+)\])?: ?(.*)$/m.exec(
+      words,
+    );
   const thrown = /Uncaught:?\s*\n?(.*)|reason "(.*?)"/.exec(words);
   const name = head?.[1] ?? 'Error';
   const code = head?.[2] ?? /code: '([A-Z_0-9]+)'/.exec(words)?.[1];
   const text = head ? (head[3] ?? '') : (thrown?.[1] ?? thrown?.[2] ?? '').trim();
-  const message = text.replace(/\] \{$/, '').replaceAll(`${root}${sep}`, '').replaceAll(`${pathToFileURL(root).href}/`, '');
+  const message = text
+    .replace(/\] \{$/, '')
+    .replaceAll(`${root}${sep}`, '')
+    .replaceAll(`${pathToFileURL(root).href}/`, '');
   const importer = /imported from (\/.*|[A-Za-z]:\\.*)$/m.exec(words)?.[1];
-  const found = frames(words).find(own) ?? (importer ? { file: importer.replace(/\] \{$/, ''), line: 0 } : undefined);
+  const found =
+    frames(words).find(own) ??
+    (importer ? { file: importer.replace(/\] \{$/, ''), line: 0 } : undefined);
   const source = sourceLine(words, found);
-  if (name === 'SyntaxError' && !/\bat .*JSON\.parse|is not valid JSON|in JSON at|Unterminated string in JSON/.test(words)) {
-    return { kind: /does not provide an export|requested module/.test(message) ? 'import' : 'syntax', name, code, message, ...place(found), source };
+  if (
+    name === 'SyntaxError' &&
+    !/\bat .*JSON\.parse|is not valid JSON|in JSON at|Unterminated string in JSON/.test(words)
+  ) {
+    return {
+      kind: /does not provide an export|requested module/.test(message) ? 'import' : 'syntax',
+      name,
+      code,
+      message,
+      ...place(found),
+      source,
+    };
   }
-  if (code === 'ERR_MODULE_NOT_FOUND' || code === 'ERR_UNSUPPORTED_DIR_IMPORT' || code === 'MODULE_NOT_FOUND') {
+  if (
+    code === 'ERR_MODULE_NOT_FOUND' ||
+    code === 'ERR_UNSUPPORTED_DIR_IMPORT' ||
+    code === 'MODULE_NOT_FOUND'
+  ) {
     return { kind: 'import', name, code, message, ...place(found), source };
   }
   return { kind: rejected ? 'rejected' : 'thrown', name, code, message, ...place(found), source };

@@ -52,7 +52,6 @@ export function printable(bytes: Buffer, limit = cap): string {
 /** Text with control characters (but line feed and tab) and bidirectional marks written as escapes. */
 export const safe = (text: string): string =>
   text.replace(
-    // eslint-disable-next-line no-control-regex
     /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g,
     (c) => (c === '\r' ? '\\r' : `\\x${c.charCodeAt(0).toString(16).padStart(2, '0')}`),
   );
@@ -89,7 +88,10 @@ const quote = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`;
 /** A line that repeats the request by hand, against the learner's server on port 3000: curl where curl can send it. */
 export function commandLine(exchange: Exchange, port = 3000): string {
   const text = exchange.sent.toString('latin1');
-  const [head = '', body = ''] = [text.slice(0, text.indexOf('\r\n\r\n')), text.slice(text.indexOf('\r\n\r\n') + 4)];
+  const [head = '', body = ''] = [
+    text.slice(0, text.indexOf('\r\n\r\n')),
+    text.slice(text.indexOf('\r\n\r\n') + 4),
+  ];
   const [requestLine = '', ...fields] = head.split('\r\n');
   const [method = '', target = '', version = ''] = requestLine.split(' ');
   const printableBody = /^[\x20-\x7e\n]*$/.test(body) && body.length <= 500;
@@ -101,11 +103,13 @@ export function commandLine(exchange: Exchange, port = 3000): string {
     printableBody &&
     new Set(names).size === names.length &&
     !names.includes('transfer-encoding') &&
-    (!names.includes('content-length') || Number(fields[names.indexOf('content-length')]?.split(':')[1]) === body.length);
+    (!names.includes('content-length') ||
+      Number(fields[names.indexOf('content-length')]?.split(':')[1]) === body.length);
   if (!ordinary) return netcatLine(exchange, port);
   const parts = ['curl', method === 'HEAD' ? '-I' : '-i'];
   if (version === 'HTTP/1.0') parts.push('--http1.0');
-  if (!['GET', 'HEAD', 'POST'].includes(method) || (method === 'POST' && !body)) parts.push('-X', method);
+  if (!['GET', 'HEAD', 'POST'].includes(method) || (method === 'POST' && !body))
+    parts.push('-X', method);
   for (const field of fields) {
     const [name = ''] = field.split(':');
     const value = field.slice(name.length + 1).trim();
@@ -115,7 +119,8 @@ export function commandLine(exchange: Exchange, port = 3000): string {
     parts.push('-H', quote(value ? `${name}: ${value}` : `${name};`));
   }
   if (body) parts.push('--data-binary', quote(body));
-  const plain = target.startsWith('/') && !target.startsWith('//') && !/\/\.\.?(\/|$)|[{}[\]\\#]/.test(target);
+  const plain =
+    target.startsWith('/') && !target.startsWith('//') && !/\/\.\.?(\/|$)|[{}[\]\\#]/.test(target);
   if (plain) parts.push(quoteUrl(`http://localhost:${port}${target}`));
   else parts.push('--request-target', quote(target), `http://localhost:${port}`);
   return parts.join(' ');

@@ -21,7 +21,11 @@ const dyingMs = 800;
 const pingMs = 300;
 
 /** @param exchange one whose outcome is not `answered` */
-export async function explain(exchange: Exchange, program: Program, scene: Scene): Promise<Explanation> {
+export async function explain(
+  exchange: Exchange,
+  program: Program,
+  scene: Scene,
+): Promise<Explanation> {
   const { outcome } = exchange;
   const request = `${exchange.method} ${brief(exchange.target || '/', 60)}`;
   if (outcome !== 'not-http' && outcome !== 'response-endless') {
@@ -30,7 +34,8 @@ export async function explain(exchange: Exchange, program: Program, scene: Scene
     const alive = quiet || (program.options.trusted && (await program.ping(dyingMs)) !== undefined);
     if (!alive) await program.when(() => program.exit !== null, dyingMs);
   }
-  if (program.broke) return { kind: `too-much-${program.broke}`, failure: { ...boundBroken(program), exchange } };
+  if (program.broke)
+    return { kind: `too-much-${program.broke}`, failure: { ...boundBroken(program), exchange } };
   if (program.exit && !program.ended) {
     return { kind: 'crashed', failure: await explainDeath(program, scene, exchange, request) };
   }
@@ -40,7 +45,11 @@ export async function explain(exchange: Exchange, program: Program, scene: Scene
     case 'response-never-ended': {
       const blocked = await isBlocked(program, exchange);
       if ((program.memory() ?? 0) > bounds.muchMemory) program.broke ??= 'memory';
-      if (program.broke) return { kind: `too-much-${program.broke}`, failure: { ...boundBroken(program), exchange } };
+      if (program.broke)
+        return {
+          kind: `too-much-${program.broke}`,
+          failure: { ...boundBroken(program), exchange },
+        };
       if (blocked) {
         return {
           kind: 'event-loop-blocked',
@@ -101,7 +110,8 @@ export async function explain(exchange: Exchange, program: Program, scene: Scene
         },
       };
     default:
-      if (await isRefused(program.port)) return { kind: 'refused', failure: stoppedListening(request, exchange) };
+      if (await isRefused(program.port))
+        return { kind: 'refused', failure: stoppedListening(request, exchange) };
       return {
         kind: outcome,
         failure: {
@@ -111,7 +121,9 @@ export async function explain(exchange: Exchange, program: Program, scene: Scene
               ? `The connection was closed in the middle of the response to ${request}: the server still runs, but the response is not whole.`
               : `The server closed the connection without answering ${request}. It still runs; something destroyed the socket or the response.`,
           expected: 'a whole response',
-          actual: exchange.note ?? `the connection was ${outcome === 'connection-reset' ? 'reset' : 'closed'} after ${exchange.received.length} bytes`,
+          actual:
+            exchange.note ??
+            `the connection was ${outcome === 'connection-reset' ? 'reset' : 'closed'} after ${exchange.received.length} bytes`,
           exchange,
         },
       };
@@ -122,7 +134,10 @@ const stoppedListening = (request: string, exchange: Exchange): Failure => ({
   diagnosis: 'stopped-listening',
   message: `There was nobody to answer ${request}: the program still runs, but it no longer listens on its port. Look for a server.close() that comes too early.`,
   expected: 'a server that listens',
-  actual: exchange.outcome === 'refused' ? 'connection refused' : 'the connection was closed, and the next one refused',
+  actual:
+    exchange.outcome === 'refused'
+      ? 'connection refused'
+      : 'the connection was closed, and the next one refused',
   exchange,
 });
 
@@ -139,13 +154,16 @@ const capital = (text: string): string => text.charAt(0).toUpperCase() + text.sl
 
 /** Whether the program's one thread is busy: no sign of life when asked, or a core in full use. */
 async function isBlocked(program: Program, exchange: Exchange): Promise<boolean> {
-  if (program.options.trusted) return (await program.ping(pingMs)) === undefined && program.exit === null;
+  if (program.options.trusted)
+    return (await program.ping(pingMs)) === undefined && program.exit === null;
   return (program.cpuShare(performance.now() - exchange.times.over) ?? 0) > 0.8;
 }
 
 function share(program: Program, exchange: Exchange): string {
   const part = program.cpuShare(performance.now() - exchange.times.over);
-  return part === undefined || part < 0.3 ? '' : `, using ${Math.min(Math.round(part * 100), 100)} % of a processor core`;
+  return part === undefined || part < 0.3
+    ? ''
+    : `, using ${Math.min(Math.round(part * 100), 100)} % of a processor core`;
 }
 
 export function boundBroken(program: Program): Failure {
@@ -162,11 +180,22 @@ export function boundBroken(program: Program): Failure {
 }
 
 /** Why a program that should be running is not. */
-export async function explainDeath(program: Program, scene: Scene, exchange?: Exchange, request?: string): Promise<Failure> {
-  const asked = request ?? (exchange ? `${exchange.method} ${brief(exchange.target || '/', 60)}` : undefined);
+export async function explainDeath(
+  program: Program,
+  scene: Scene,
+  exchange?: Exchange,
+  request?: string,
+): Promise<Failure> {
+  const asked =
+    request ?? (exchange ? `${exchange.method} ${brief(exchange.target || '/', 60)}` : undefined);
   if (program.broke) return { ...boundBroken(program), exchange };
   const exit = await program.exited;
-  const when = exchange?.outcome === 'answered' && !request ? `After it had answered ${asked}, the program` : asked ? `${asked} stopped the whole server: the program` : 'The program';
+  const when =
+    exchange?.outcome === 'answered' && !request
+      ? `After it had answered ${asked}, the program`
+      : asked
+        ? `${asked} stopped the whole server: the program`
+        : 'The program';
   if (/JavaScript heap out of memory|Reached heap limit/.test(program.stderr)) {
     return {
       diagnosis: 'too-much-memory',
@@ -176,7 +205,9 @@ export async function explainDeath(program: Program, scene: Scene, exchange?: Ex
   }
   const crash = readCrash(program.stderr, scene.root, program.rejected);
   if (!crash) {
-    const how = exit.signal ? `was ended by the signal ${exit.signal}` : `ended by itself with exit code ${exit.code}`;
+    const how = exit.signal
+      ? `was ended by the signal ${exit.signal}`
+      : `ended by itself with exit code ${exit.code}`;
     return {
       diagnosis: 'exited',
       message: `${when} ${how}. A server lives as long as it listens; look for a process.exit() or a server.close().`,
@@ -195,12 +226,16 @@ export async function explainDeath(program: Program, scene: Scene, exchange?: Ex
   };
 }
 
-const at = (crash: Crash): string => (crash.file && crash.line ? ` at line ${crash.line} of ${crash.file}` : '');
+const at = (crash: Crash): string =>
+  crash.file && crash.line ? ` at line ${crash.line} of ${crash.file}` : '';
 
 /** The error in one line, with the learner's own line where it is known. */
 export function describe(crash: Crash): string {
   const code = crash.code && !crash.message.includes(crash.code) ? ` [${crash.code}]` : '';
-  const place = crash.file && crash.line ? `\n${crash.file} line ${crash.line}${crash.source ? `: ${crash.source}` : ''}` : '';
+  const place =
+    crash.file && crash.line
+      ? `\n${crash.file} line ${crash.line}${crash.source ? `: ${crash.source}` : ''}`
+      : '';
   return `${crash.name}${code}: ${brief(crash.message, 300)}${place}`;
 }
 
@@ -210,29 +245,56 @@ function known(crash: Crash): { diagnosis: string; sentence: string } {
     case 'ERR_HTTP_HEADERS_SENT':
       return {
         diagnosis: 'headers-already-sent',
-        sentence: 'It tried to set a status or a header field on a response whose head had already gone out. Look for code that answers twice, or that runs on after res.end() because a return is missing.',
+        sentence:
+          'It tried to set a status or a header field on a response whose head had already gone out. Look for code that answers twice, or that runs on after res.end() because a return is missing.',
       };
     case 'ERR_STREAM_WRITE_AFTER_END':
       return {
         diagnosis: 'write-after-end',
-        sentence: 'It wrote to a response that it had already ended. A callback runs later than the lines below it: end the response where the last piece is written.',
+        sentence:
+          'It wrote to a response that it had already ended. A callback runs later than the lines below it: end the response where the last piece is written.',
       };
     case 'ERR_INVALID_ARG_TYPE':
       if (/chunk/.test(crash.message)) {
-        return { diagnosis: 'body-not-text', sentence: 'Only text and bytes can be written to a response; an object or a number was given.' };
+        return {
+          diagnosis: 'body-not-text',
+          sentence:
+            'Only text and bytes can be written to a response; an object or a number was given.',
+        };
       }
       break;
     case 'ERR_INVALID_URL':
-      return { diagnosis: 'url-threw', sentence: 'new URL() throws when it cannot read its text, and that text came from the client.' };
+      return {
+        diagnosis: 'url-threw',
+        sentence:
+          'new URL() throws when it cannot read its text, and that text came from the client.',
+      };
     case 'ERR_INVALID_CHAR':
-      return { diagnosis: 'bad-header-value', sentence: 'A header field cannot hold such characters, and the value came from the client.' };
+      return {
+        diagnosis: 'bad-header-value',
+        sentence: 'A header field cannot hold such characters, and the value came from the client.',
+      };
     case 'ERR_UNHANDLED_REJECTION':
-      return { diagnosis: 'unhandled-rejection', sentence: 'A promise was rejected and nothing caught it. Node ends the process then.' };
+      return {
+        diagnosis: 'unhandled-rejection',
+        sentence: 'A promise was rejected and nothing caught it. Node ends the process then.',
+      };
     case 'EADDRINUSE':
-      return { diagnosis: 'listens-twice', sentence: 'It called listen() on a port that it already listens on.' };
+      return {
+        diagnosis: 'listens-twice',
+        sentence: 'It called listen() on a port that it already listens on.',
+      };
   }
-  if (crash.name === 'URIError') return { diagnosis: 'decode-threw', sentence: 'decodeURIComponent() throws on an escape that means nothing, such as %zz.' };
-  if (crash.name === 'SyntaxError') return { diagnosis: 'json-threw', sentence: 'JSON.parse() throws when the text is not JSON, and nothing caught it.' };
+  if (crash.name === 'URIError')
+    return {
+      diagnosis: 'decode-threw',
+      sentence: 'decodeURIComponent() throws on an escape that means nothing, such as %zz.',
+    };
+  if (crash.name === 'SyntaxError')
+    return {
+      diagnosis: 'json-threw',
+      sentence: 'JSON.parse() throws when the text is not JSON, and nothing caught it.',
+    };
   if (crash.kind === 'rejected') {
     return {
       diagnosis: 'unhandled-rejection',
@@ -244,4 +306,3 @@ function known(crash: Crash): { diagnosis: string; sentence: string } {
     sentence: `An error was thrown and nothing caught it: ${brief(`${crash.name}: ${crash.message}`, 120)}`,
   };
 }
-

@@ -43,7 +43,11 @@ const stepMs = 60_000;
 const budget = { ms: 1800, limitMs: 1000, hurriedMs: 350 };
 
 /** How the program of a lesson is started. */
-export function startOptions(lesson: Lesson, target: Target, options: JudgeOptions = {}): StartOptions {
+export function startOptions(
+  lesson: Lesson,
+  target: Target,
+  options: JudgeOptions = {},
+): StartOptions {
   return {
     file: join(target.dir, lesson.name, programFile),
     cwd: dirname(target.dir),
@@ -85,14 +89,17 @@ export async function judge(suite: Suite, options: JudgeOptions = {}): Promise<R
     run.texts = inspect(target, lesson);
     result.steps = await run.steps();
     if (result.steps.some((step) => step.status !== 'pass')) result.status = 'fail';
-    if (result.steps.some((step) => step.status === 'fail' && step.diagnosis !== 'not-done-yet')) await blameEarlierLessons(lesson, target, options);
+    if (result.steps.some((step) => step.status === 'fail' && step.diagnosis !== 'not-done-yet'))
+      await blameEarlierLessons(lesson, target, options);
   } catch (error) {
     if (!(error instanceof ProgramFault)) throw error;
     result.status = 'error';
     result.diagnosis = error.failure.diagnosis;
     result.message = brief(error.failure.message, 600);
     if (error.failure.actual !== undefined) result.detail = error.failure.actual;
-    result.steps = lesson.steps.map(({ title }, index) => notReached(index + 1, title, 'The program as a whole is at fault.'));
+    result.steps = lesson.steps.map(({ title }, index) =>
+      notReached(index + 1, title, 'The program as a whole is at fault.'),
+    );
   } finally {
     options.signal?.removeEventListener('abort', cancel);
     result.durationMs = Math.round(performance.now() - began);
@@ -171,7 +178,7 @@ class Run implements Bench {
   }
 
   async end(): Promise<void> {
-    await Promise.all([this.#current, ...this.#others].map((program) => program?.stop()));
+    await Promise.all([this.#current, ...this.#others].map(async (program) => program?.stop()));
     this.#current = undefined;
     this.#others = [];
   }
@@ -197,10 +204,15 @@ class Run implements Bench {
     return results;
   }
 
-  async #step(number: number, step: Suite['steps'][number], results: StepResult[]): Promise<StepResult> {
+  async #step(
+    number: number,
+    step: Suite['steps'][number],
+    results: StepResult[],
+  ): Promise<StepResult> {
     let reused = true;
     if (!this.#current || this.#current.exit) {
-      const died = this.#current && !this.#current.ended ? await explainDeath(this.#current, this) : undefined;
+      const died =
+        this.#current && !this.#current.ended ? await explainDeath(this.#current, this) : undefined;
       // It died after the step before had passed: that step's request killed it.
       if (died) blameStepBefore(results, died);
       try {
@@ -230,7 +242,13 @@ class Run implements Bench {
     const trial = new Trial(this, step.title);
     const limit = AbortSignal.timeout(stepMs);
     const tooLong = new Promise<never>((_, reject) => {
-      limit.addEventListener('abort', () => reject(new UsageError(`The check of "${step.title}" itself did not end within ${stepMs / 1000} s.`)));
+      limit.addEventListener('abort', () =>
+        reject(
+          new UsageError(
+            `The check of "${step.title}" itself did not end within ${stepMs / 1000} s.`,
+          ),
+        ),
+      );
     });
     try {
       await Promise.race([step.run(trial), tooLong]);
@@ -248,9 +266,12 @@ class Run implements Bench {
 
   /** What a failure left behind must not spoil the next step. */
   async #afterFailure(failure: Failure): Promise<void> {
-    const waited = /no-answer|never-ended|endless/.test(failure.exchange?.outcome ?? '') || failure.diagnosis === 'event-loop-blocked';
+    const waited =
+      /no-answer|never-ended|endless/.test(failure.exchange?.outcome ?? '') ||
+      failure.diagnosis === 'event-loop-blocked';
     this.#waited ||= waited;
-    if (waited && this.trusted && this.#options.limitMs === undefined) this.limitMs = budget.hurriedMs;
+    if (waited && this.trusted && this.#options.limitMs === undefined)
+      this.limitMs = budget.hurriedMs;
     const program = this.#current;
     if (!program || program.exit) return;
     const alive = this.trusted ? (await program.ping(250)) !== undefined : !waited;
@@ -263,7 +284,10 @@ class Run implements Bench {
   /** Whether the step fails because its part of the stub still stands. */
   #notDone(number: number, failure: Failure): Failure | undefined {
     const { lesson } = this.#suite;
-    const body = failure.exchange?.message?.status === 501 ? failure.exchange.message.body.toString('utf8') : '';
+    const body =
+      failure.exchange?.message?.status === 501
+        ? failure.exchange.message.body.toString('utf8')
+        : '';
     const answered = Number(/TODO\(step (\d+)\)/.exec(body)?.[1] ?? 0);
     const open = openSteps(lesson, this.texts);
     const missing = open.includes(number) ? number : answered;
@@ -271,9 +295,15 @@ class Run implements Bench {
     if (!step) return undefined;
     return {
       diagnosis: 'not-done-yet',
-      message: missing === number ? `Not done yet. ${step.asks}` : `Step ${missing}, "${step.title}", isn't done yet, and this one needs it.`,
+      message:
+        missing === number
+          ? `Not done yet. ${step.asks}`
+          : `Step ${missing}, "${step.title}", isn't done yet, and this one needs it.`,
       expected: step.asks,
-      actual: answered === missing ? `501 Not Implemented: TODO(step ${missing})` : `the stub's lines for step ${missing} still stand`,
+      actual:
+        answered === missing
+          ? `501 Not Implemented: TODO(step ${missing})`
+          : `the stub's lines for step ${missing} still stand`,
       exchange: failure.exchange,
     };
   }
@@ -292,7 +322,8 @@ class Run implements Bench {
       if (program.leftBehind > 0) {
         throw new ProgramFault({
           diagnosis: 'left-a-child',
-          message: 'The program started another process, which went on running after the program was gone. It was ended. A server of this workbook needs no other process.',
+          message:
+            'The program started another process, which went on running after the program was gone. It was ended. A server of this workbook needs no other process.',
         });
       }
     }
@@ -307,13 +338,25 @@ function blameStepBefore(results: StepResult[], failure: Failure): void {
 /** Verdicts on earlier lessons, by what stands in their files: they change seldom, and are asked for on every save. */
 const earlierVerdicts = new Map<string, Promise<Result>>();
 
-async function judgedAsItStands(earlier: Lesson, target: Target, options: JudgeOptions): Promise<Result> {
+async function judgedAsItStands(
+  earlier: Lesson,
+  target: Target,
+  options: JudgeOptions,
+): Promise<Result> {
   const texts = [...inspect(target, earlier)].map(([file, text]) => `${file}\n${text}`);
   const key = `${target.dir}\n${earlier.name}\n${texts.join('\n')}`;
-  const { prepared: _prepared, onStep: _onStep, signal: _signal, firstOnly: _firstOnly, ...rest } = options;
+  const {
+    prepared: _prepared,
+    onStep: _onStep,
+    signal: _signal,
+    firstOnly: _firstOnly,
+    ...rest
+  } = options;
   let verdict = earlierVerdicts.get(key);
   if (!verdict) {
-    verdict = suiteOf(earlier).then((suite) => judge(suite, { ...rest, target: target.dir, endLater: false }));
+    verdict = suiteOf(earlier).then((suite) =>
+      judge(suite, { ...rest, target: target.dir, endLater: false }),
+    );
     if (earlierVerdicts.size > 50) earlierVerdicts.clear();
     earlierVerdicts.set(key, verdict);
     verdict.catch(() => earlierVerdicts.delete(key));
@@ -331,7 +374,11 @@ async function suiteOf(lesson: Lesson): Promise<Suite> {
  * A lesson that stands on a faulty one isn't at fault itself.
  * @throws ProgramFault that names the earlier lesson and its step
  */
-async function blameEarlierLessons(lesson: Lesson, target: Target, options: JudgeOptions): Promise<void> {
+async function blameEarlierLessons(
+  lesson: Lesson,
+  target: Target,
+  options: JudgeOptions,
+): Promise<void> {
   for (const name of lesson.needs) {
     const earlier = findLesson(name);
     if (options.proven?.(earlier)) continue;

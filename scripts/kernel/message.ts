@@ -54,7 +54,8 @@ export function readMessage(bytes: Buffer, options: ReadOptions): Reading {
   const rawHeaders: [string, string][] = [];
   for (const line of fieldLines) {
     const field = /^([^\s:]+):[ \t]*(.*?)[ \t]*$/.exec(line);
-    if (!field) return { state: 'not-http', why: `this line is not a header field: ${JSON.stringify(line)}` };
+    if (!field)
+      return { state: 'not-http', why: `this line is not a header field: ${JSON.stringify(line)}` };
     rawHeaders.push([field[1] ?? '', Buffer.from(field[2] ?? '', 'latin1').toString('utf8')]);
   }
   const message: Message = {
@@ -83,7 +84,8 @@ function readBody(bytes: Buffer, start: number, message: Message, options: ReadO
     return { state: 'done', message, rest: bytes.subarray(end) };
   };
   const { status } = message;
-  if (options.method === 'HEAD' || status === 101 || status === 204 || status === 304) return done(start);
+  if (options.method === 'HEAD' || status === 101 || status === 204 || status === 304)
+    return done(start);
 
   if (/\bchunked\s*$/i.test(values(message, 'transfer-encoding').at(-1) ?? '')) {
     message.framing = 'chunked';
@@ -91,7 +93,8 @@ function readBody(bytes: Buffer, start: number, message: Message, options: ReadO
   }
   const length = values(message, 'content-length')[0];
   if (length !== undefined) {
-    if (!/^\d+$/.test(length)) return { state: 'not-http', why: `Content-Length is ${JSON.stringify(length)}` };
+    if (!/^\d+$/.test(length))
+      return { state: 'not-http', why: `Content-Length is ${JSON.stringify(length)}` };
     message.framing = 'content-length';
     const end = start + Number(length);
     message.body = bytes.subarray(start, end);
@@ -107,7 +110,12 @@ function readBody(bytes: Buffer, start: number, message: Message, options: ReadO
   return { state: 'body', message, missing: 'the end of the connection, which ends this body' };
 }
 
-function readChunks(bytes: Buffer, start: number, message: Message, done: (end: number) => Reading): Reading {
+function readChunks(
+  bytes: Buffer,
+  start: number,
+  message: Message,
+  done: (end: number) => Reading,
+): Reading {
   const pieces: Buffer[] = [];
   let at = start;
   const unfinished = (): Reading => {
@@ -119,7 +127,11 @@ function readChunks(bytes: Buffer, start: number, message: Message, done: (end: 
     const lineEnd = bytes.indexOf('\r\n', at);
     if (lineEnd < 0) return unfinished();
     const sizeText = bytes.subarray(at, lineEnd).toString('latin1').replace(/;.*$/, '').trim();
-    if (!/^[0-9a-f]+$/i.test(sizeText)) return { state: 'not-http', why: `a chunk's size is ${JSON.stringify(sizeText.slice(0, 20))}` };
+    if (!/^[0-9a-f]+$/i.test(sizeText))
+      return {
+        state: 'not-http',
+        why: `a chunk's size is ${JSON.stringify(sizeText.slice(0, 20))}`,
+      };
     const size = parseInt(sizeText, 16);
     at = lineEnd + 2;
     if (size === 0) {

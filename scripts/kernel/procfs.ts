@@ -36,7 +36,9 @@ export function heldUp(pid: number): boolean {
   const wanting = Number(/^\S+ \S+ \S+ (\d+)\//.exec(read('/proc/loadavg') ?? '')?.[1] ?? 0);
   if (wanting > availableParallelism() + 1) return true;
   try {
-    return readdirSync(`/proc/${pid}/task`).some((thread) => /^[RD]/.test(statFields(`/proc/${pid}/task/${thread}/stat`)?.[0] ?? ''));
+    return readdirSync(`/proc/${pid}/task`).some((thread) =>
+      /^[RD]/.test(statFields(`/proc/${pid}/task/${thread}/stat`)?.[0] ?? ''),
+    );
   } catch {
     return false;
   }
@@ -107,7 +109,8 @@ export function marked(mark: string, group: number): number[] | undefined {
     const fields = statFields(`/proc/${pid}/stat`);
     if (!fields) continue;
     if (fields[0] === 'Z' || fields[0] === 'X') continue;
-    if (Number(fields[2]) === group || read(`/proc/${pid}/environ`)?.includes(mark)) found.push(pid);
+    if (Number(fields[2]) === group || read(`/proc/${pid}/environ`)?.includes(mark))
+      found.push(pid);
   }
   return found;
 }
@@ -117,7 +120,8 @@ export const isAlive = (pid: number): boolean => existsSync(`/proc/${pid}`);
 /** The first process at or below `pid` that runs this executable. */
 export function innermost(pid: number, executable: string): number | undefined {
   if (read(`/proc/${pid}/cmdline`)?.split('\0')[0] === executable) return pid;
-  const children = read(`/proc/${pid}/task/${pid}/children`)?.trim().split(' ').filter(Boolean) ?? [];
+  const children =
+    read(`/proc/${pid}/task/${pid}/children`)?.trim().split(' ').filter(Boolean) ?? [];
   for (const child of children) {
     const found = innermost(Number(child), executable);
     if (found !== undefined) return found;

@@ -48,7 +48,8 @@ export const bounds = {
   heapMegabytes: 300,
 };
 
-const allowed = /^(PATH|HOME|LANG|LC_.*|TZ|TMPDIR|TEMP|TMP|SystemRoot|windir|ComSpec|PATHEXT|USERPROFILE|APPDATA|LOCALAPPDATA|WORKBOOK_BROWSER|CHROME_PATH|NODE_V8_COVERAGE)$/i;
+const allowed =
+  /^(PATH|HOME|LANG|LC_.*|TZ|TMPDIR|TEMP|TMP|SystemRoot|windir|ComSpec|PATHEXT|USERPROFILE|APPDATA|LOCALAPPDATA|WORKBOOK_BROWSER|CHROME_PATH|NODE_V8_COVERAGE)$/i;
 
 /** The environment that a program gets: nothing that could change how Node works but what is on the list. */
 function environment(extra: Record<string, string> = {}): Record<string, string> {
@@ -62,16 +63,28 @@ function environment(extra: Record<string, string> = {}): Record<string, string>
 /** Whether this Node runs TypeScript as it is (22.18 and later). */
 export const stripsTypes = Boolean((process.features as { typescript?: unknown }).typescript);
 
-export const loaderWords: readonly string[] = stripsTypes ? [] : ['--import', pathToFileURL(join(import.meta.dirname, 'strip-register.mjs')).href];
+export const loaderWords: readonly string[] = stripsTypes
+  ? []
+  : ['--import', pathToFileURL(join(import.meta.dirname, 'strip-register.mjs')).href];
 
 /** The words that run a TypeScript file by itself, as a learner would. */
-export const runWords = (file: string): string[] => [process.execPath, '--disable-warning=ExperimentalWarning', ...loaderWords, file];
+export const runWords = (file: string): string[] => [
+  process.execPath,
+  '--disable-warning=ExperimentalWarning',
+  ...loaderWords,
+  file,
+];
 
 /** The words that run a TypeScript file under the kernel. */
 function nodeWords(options: StartOptions): string[] {
-  const words = [process.execPath, `--max-old-space-size=${bounds.heapMegabytes}`, '--disable-warning=ExperimentalWarning'];
+  const words = [
+    process.execPath,
+    `--max-old-space-size=${bounds.heapMegabytes}`,
+    '--disable-warning=ExperimentalWarning',
+  ];
   words.push(...loaderWords);
-  if (options.trusted) words.push('--import', pathToFileURL(join(import.meta.dirname, 'witness.mjs')).href);
+  if (options.trusted)
+    words.push('--import', pathToFileURL(join(import.meta.dirname, 'witness.mjs')).href);
   return [...words, options.file, ...(options.args ?? [])];
 }
 
@@ -99,7 +112,9 @@ export async function portTaken(port: number): Promise<boolean> {
 
 /** A sandbox's shell reports a signal as 128 and its number. */
 function unwrapped(exit: Exit): Exit {
-  const name = Object.entries(os.constants.signals).find(([, number]) => exit.code === 128 + number)?.[0];
+  const name = Object.entries(os.constants.signals).find(
+    ([, number]) => exit.code === 128 + number,
+  )?.[0];
   return name ? { code: null, signal: name as NodeJS.Signals } : exit;
 }
 
@@ -112,11 +127,14 @@ class Output {
     this.total += text.length;
     const room = bounds.keptOutput - this.#start.length;
     this.#start += text.slice(0, Math.max(room, 0));
-    if (text.length > room) this.#end = (this.#end + text.slice(Math.max(room, 0))).slice(-bounds.keptOutput);
+    if (text.length > room)
+      this.#end = (this.#end + text.slice(Math.max(room, 0))).slice(-bounds.keptOutput);
   }
   get text(): string {
     const left = this.total - this.#start.length - this.#end.length;
-    return left > 0 ? `${this.#start}\n… (${left} characters left out)\n${this.#end}` : this.#start + this.#end;
+    return left > 0
+      ? `${this.#start}\n… (${left} characters left out)\n${this.#end}`
+      : this.#start + this.#end;
   }
 }
 
@@ -165,7 +183,10 @@ export class Program {
     const [name = '', value = ''] = this.#mark.split('=');
     const words = nodeWords(options);
     const [command = '', ...args] = options.wrap ? options.wrap(words) : words;
-    const env = environment({ ...(!options.trusted && { ...options.env, PORT: options.env?.['PORT'] ?? String(port) }), [name]: value });
+    const env = environment({
+      ...(!options.trusted && { ...options.env, PORT: options.env?.['PORT'] ?? String(port) }),
+      [name]: value,
+    });
     this.#child = spawn(command, args, {
       cwd: options.cwd,
       env,
@@ -174,7 +195,10 @@ export class Program {
       windowsHide: true,
     });
     if (this.#child.pid) adopt(this.#child.pid);
-    for (const [stream, output] of [[this.#child.stdout, this.#out], [this.#child.stderr, this.#err]] as const) {
+    for (const [stream, output] of [
+      [this.#child.stdout, this.#out],
+      [this.#child.stderr, this.#err],
+    ] as const) {
       stream?.setEncoding('utf8').on('data', (text: string) => {
         output.add(text);
         if (output.total > bounds.maxOutput) this.#break('output');
@@ -199,7 +223,9 @@ export class Program {
       });
       // 'close' comes after the last output; a grandchild may hold the pipes open, so 'exit' is enough after a moment.
       this.#child.on('close', (code, signal) => over({ code, signal }));
-      this.#child.on('exit', (code, signal) => setTimeout(() => over({ code, signal }), 50).unref());
+      this.#child.on('exit', (code, signal) =>
+        setTimeout(() => over({ code, signal }), 50).unref(),
+      );
     });
     if (options.trusted) this.#listenToWitness();
     else this.#passGate();
@@ -214,7 +240,8 @@ export class Program {
   /** The program's own process, also inside a sandbox. */
   get innerPid(): number {
     if (!this.options.wrap) return this.pid;
-    if (this.#inner === undefined || !procfs.isAlive(this.#inner)) this.#inner = procfs.innermost(this.pid, process.execPath);
+    if (this.#inner === undefined || !procfs.isAlive(this.#inner))
+      this.#inner = procfs.innermost(this.pid, process.execPath);
     return this.#inner ?? this.pid;
   }
   get stdout(): string {
@@ -246,7 +273,15 @@ export class Program {
   }
 
   #hear(line: string): void {
-    let message: { atGate?: true; listening?: unknown; child?: number; drained?: true; dying?: string; pong?: number; work?: number };
+    let message: {
+      atGate?: true;
+      listening?: unknown;
+      child?: number;
+      drained?: true;
+      dying?: string;
+      pong?: number;
+      work?: number;
+    };
     try {
       message = JSON.parse(line) as typeof message;
     } catch {
@@ -257,7 +292,8 @@ export class Program {
     else if (message.dying) this.rejected = message.dying === 'unhandledRejection';
     else if (message.child && this.children.length < 1000) this.children.push(message.child);
     else if (message.pong) this.#pongs.get(message.pong)?.(message.work ?? 0);
-    else if (typeof message.listening === 'string') this.listening.push({ path: message.listening });
+    else if (typeof message.listening === 'string')
+      this.listening.push({ path: message.listening });
     else if (message.listening) this.listening.push(message.listening as Listening);
   }
 
@@ -275,7 +311,15 @@ export class Program {
   async ready(): Promise<void> {
     let timer: NodeJS.Timeout | undefined;
     const tooLong = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => reject(new UsageError(`Node did not start within ${bounds.gateMs / 1000} s. Is this machine very busy?`)), bounds.gateMs);
+      timer = setTimeout(
+        () =>
+          reject(
+            new UsageError(
+              `Node did not start within ${bounds.gateMs / 1000} s. Is this machine very busy?`,
+            ),
+          ),
+        bounds.gateMs,
+      );
     });
     try {
       await Promise.race([this.#atGate, tooLong]);
@@ -293,7 +337,8 @@ export class Program {
       if ((procfs.memory(this.innerPid) ?? 0) > bounds.maxMemory) this.#break('memory');
     }, 50);
     this.#watch.unref();
-    if (this.options.trusted) this.#say({ go: { ...this.options.env, PORT: String(port), ...env } });
+    if (this.options.trusted)
+      this.#say({ go: { ...this.options.env, PORT: String(port), ...env } });
   }
 
   /** Milliseconds since the program's own code began to run. */
@@ -324,7 +369,11 @@ export class Program {
       };
       const onTimeout = (): void => {
         const late = performance.now() - since > limit + 100;
-        if (!test() && (late || this.starved(began, limit * 0.4)) && extensions++ < defaults.maxExtensions) {
+        if (
+          !test() &&
+          (late || this.starved(began, limit * 0.4)) &&
+          extensions++ < defaults.maxExtensions
+        ) {
           since = performance.now();
           timer = setTimeout(onTimeout, limit);
         } else finish(test());
@@ -337,7 +386,8 @@ export class Program {
 
   /** Waits for a text on either output stream. */
   async waitForOutput(pattern: RegExp | string, limit = defaults.limitMs): Promise<boolean> {
-    const found = (text: string): boolean => (typeof pattern === 'string' ? text.includes(pattern) : pattern.test(text));
+    const found = (text: string): boolean =>
+      typeof pattern === 'string' ? text.includes(pattern) : pattern.test(text);
     return this.when(() => found(this.stdout) || found(this.stderr), limit);
   }
 
@@ -353,7 +403,8 @@ export class Program {
 
   #use(since: number): { ms: number; share: number } | undefined {
     const now = procfs.cpuMs(this.innerPid);
-    const then = this.#cpuSamples.findLast((sample) => sample.at <= since + 1) ?? this.#cpuSamples[0];
+    const then =
+      this.#cpuSamples.findLast((sample) => sample.at <= since + 1) ?? this.#cpuSamples[0];
     if (now === undefined || !then) return undefined;
     const ms = now - then.ms;
     return { ms, share: ms / Math.max(performance.now() - then.at, 1) };
@@ -376,7 +427,11 @@ export class Program {
   /** What it listens on now: as the witness saw it, or as the system tells. */
   listeners(): Listening[] {
     if (this.options.trusted) return this.listening;
-    return (procfs.listenersOf(this.processes()) ?? []).map(({ address, port }) => ({ address, port, family: address.includes(':') ? 'IPv6' : 'IPv4' }));
+    return (procfs.listenersOf(this.processes()) ?? []).map(({ address, port }) => ({
+      address,
+      port,
+      family: address.includes(':') ? 'IPv6' : 'IPv4',
+    }));
   }
 
   /** Asks the event loop for a sign of life. Gives the amount of pending work, or undefined when none came in time. */
@@ -426,7 +481,8 @@ export class Program {
   async stop(): Promise<void> {
     if (this.#gone) return;
     this.#gone = true;
-    if (process.env['NODE_V8_COVERAGE'] && this.listening.length > 0) await this.ping(2000, 'cover');
+    if (process.env['NODE_V8_COVERAGE'] && this.listening.length > 0)
+      await this.ping(2000, 'cover');
     this.ended = true;
     clearInterval(this.#watch);
     // Where it started others: is it the program that ends them, or must we?

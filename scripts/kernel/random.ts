@@ -20,7 +20,10 @@ export function random(from: string): Random {
   return {
     int,
     // No vowels but a and o: a word that nobody has to read aloud stays harmless.
-    word: () => Array.from({ length: int(6, 9) }, (_, i) => (i % 2 ? 'ao'[int(0, 1)] : 'bdfgklmnprstvz'[int(0, 13)])).join(''),
+    word: () =>
+      Array.from({ length: int(6, 9) }, (_, i) =>
+        i % 2 ? 'ao'[int(0, 1)] : 'bdfgklmnprstvz'[int(0, 13)],
+      ).join(''),
     pick: (list) => {
       const item = list[int(0, list.length - 1)];
       if (item === undefined) throw new Error('pick from an empty list');

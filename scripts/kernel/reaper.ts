@@ -20,7 +20,11 @@ let reaper: ChildProcess | undefined;
 function tell(line: string): void {
   if (process.platform === 'win32') return; // There the broken pipe ends the program: see witness.mjs.
   if (!reaper) {
-    reaper = spawn('/bin/sh', ['-c', script], { stdio: ['pipe', 'ignore', 'ignore'], detached: true, env: {} });
+    reaper = spawn('/bin/sh', ['-c', script], {
+      stdio: ['pipe', 'ignore', 'ignore'],
+      detached: true,
+      env: {},
+    });
     reaper.on('error', () => {});
     reaper.stdin?.on('error', () => {});
     reaper.unref();
@@ -39,7 +43,10 @@ export const release = (group: number): void => tell(`del ${group}\n`);
 export function killGroup(group: number): void {
   try {
     if (process.platform === 'win32') {
-      spawn('taskkill', ['/pid', String(group), '/t', '/f'], { stdio: 'ignore' }).on('error', () => {});
+      spawn('taskkill', ['/pid', String(group), '/t', '/f'], { stdio: 'ignore' }).on(
+        'error',
+        () => {},
+      );
     } else process.kill(-group, 'SIGKILL');
   } catch {
     // Already gone.

@@ -41,7 +41,9 @@ export interface Result {
 const cap = (text: string | undefined, limit: number): string | null => {
   if (text === undefined) return null;
   const clean = safe(text);
-  return clean.length > limit ? `${clean.slice(0, limit)}… (${clean.length - limit} more characters)` : clean;
+  return clean.length > limit
+    ? `${clean.slice(0, limit)}… (${clean.length - limit} more characters)`
+    : clean;
 };
 
 export function exchangeResult(exchange: Exchange): ExchangeResult {
@@ -64,25 +66,49 @@ function timeline(exchange: Exchange): ExchangeResult['timeline'] {
   const line = sent.subarray(0, Math.max(sent.indexOf('\r\n'), 0)).toString('latin1');
   if (times.sent !== undefined) row(times.sent, 'client', cap(line, 60) || `${sent.length} bytes`);
   if (times.firstByte !== undefined) {
-    row(times.firstByte, 'server', message ? cap(`${message.status} ${message.reason}`, 60) || '' : 'first byte');
+    row(
+      times.firstByte,
+      'server',
+      message ? cap(`${message.status} ${message.reason}`, 60) || '' : 'first byte',
+    );
   }
   if (times.lastByte !== undefined && message && message.body.length > 0) {
     row(times.lastByte, 'server', `${message.body.length} bytes of body`);
   }
   if (outcome === 'no-answer') row(times.over, 'nobody', 'no answer');
-  else if (outcome === 'response-never-ended') row(times.over, 'nobody', 'the end of the response is missing');
+  else if (outcome === 'response-never-ended')
+    row(times.over, 'nobody', 'the end of the response is missing');
   else if (outcome === 'response-endless') row(times.over, 'nobody', 'the response goes on');
   if (exchange.closed === 'fin') row(times.over, 'server', 'connection closed');
-  if (exchange.closed === 'reset' && outcome !== 'refused') row(times.over, 'server', 'connection reset');
+  if (exchange.closed === 'reset' && outcome !== 'refused')
+    row(times.over, 'server', 'connection reset');
   return rows;
 }
 
 export function passed(step: number, title: string): StepResult {
-  return { step, title, status: 'pass', diagnosis: null, message: '', expected: null, actual: null, exchange: null };
+  return {
+    step,
+    title,
+    status: 'pass',
+    diagnosis: null,
+    message: '',
+    expected: null,
+    actual: null,
+    exchange: null,
+  };
 }
 
 export function notReached(step: number, title: string, message: string): StepResult {
-  return { step, title, status: 'not-reached', diagnosis: null, message, expected: null, actual: null, exchange: null };
+  return {
+    step,
+    title,
+    status: 'not-reached',
+    diagnosis: null,
+    message,
+    expected: null,
+    actual: null,
+    exchange: null,
+  };
 }
 
 export function failed(step: number, title: string, failure: Failure): StepResult {

@@ -5,7 +5,14 @@ import { brief } from './exchange.ts';
 import { ProgramFault, UsageError, type Failure } from './failure.ts';
 import net from 'node:net';
 import * as procfs from './procfs.ts';
-import { bounds, freePort, portTaken, Program, type Listening, type StartOptions } from './program.ts';
+import {
+  bounds,
+  freePort,
+  portTaken,
+  Program,
+  type Listening,
+  type StartOptions,
+} from './program.ts';
 
 /** How often a program is started anew because somebody else took the port in the meantime. */
 const maxTries = 4;
@@ -15,7 +22,11 @@ const maxTries = 4;
  * @param prepared a process that waits at its gate already
  * @throws ProgramFault when it does not come to listen, with the reason
  */
-export async function startListening(options: StartOptions, root: string, prepared?: Program): Promise<Program> {
+export async function startListening(
+  options: StartOptions,
+  root: string,
+  prepared?: Program,
+): Promise<Program> {
   for (let tries = 1; ; tries++) {
     const port = await freePort();
     const program = prepared && !prepared.exit ? prepared : new Program(options, port);
@@ -27,7 +38,10 @@ export async function startListening(options: StartOptions, root: string, prepar
       else await connected(program);
       if (isUp(program)) return program;
       // Taken by somebody else between our choice and its listen: not the program's fault, so try another.
-      const lost = /EADDRINUSE/.test(program.stderr) && program.listening.length === 0 && (await portTaken(port));
+      const lost =
+        /EADDRINUSE/.test(program.stderr) &&
+        program.listening.length === 0 &&
+        (await portTaken(port));
       if (lost && tries < maxTries) {
         await program.stop();
         continue;
@@ -40,10 +54,14 @@ export async function startListening(options: StartOptions, root: string, prepar
   }
 }
 
-const onPort = (port: number) => (listening: Listening) => 'port' in listening && listening.port === port && listening.address !== '::1';
+const onPort = (port: number) => (listening: Listening) =>
+  'port' in listening && listening.port === port && listening.address !== '::1';
 
 const up = new WeakSet<Program>();
-const isUp = (program: Program): boolean => program.exit === null && !program.broke && (up.has(program) || program.listening.some(onPort(program.port)));
+const isUp = (program: Program): boolean =>
+  program.exit === null &&
+  !program.broke &&
+  (up.has(program) || program.listening.some(onPort(program.port)));
 
 async function witnessed(program: Program): Promise<void> {
   const { port } = program;
@@ -59,12 +77,19 @@ async function connected(program: Program): Promise<void> {
   program.sample();
   const late = (): boolean => {
     const ms = performance.now() - began;
-    return ms > bounds.startMs * 2 && (ms > bounds.startMs * 8 || !program.starved(began, bounds.startMs / 2));
+    return (
+      ms > bounds.startMs * 2 &&
+      (ms > bounds.startMs * 8 || !program.starved(began, bounds.startMs / 2))
+    );
   };
   while (!late() && !program.exit && !program.broke) {
     if (await accepts(program.port)) {
       const listeners = procfs.listenersOf(program.processes());
-      if (!listeners || program.options.wrap || listeners.some((listener) => listener.port === program.port)) {
+      if (
+        !listeners ||
+        program.options.wrap ||
+        listeners.some((listener) => listener.port === program.port)
+      ) {
         up.add(program);
         return;
       }
@@ -89,7 +114,8 @@ function accepts(port: number): Promise<boolean> {
 /** Why a program that was started does not listen on its port. */
 async function whyNot(program: Program, root: string): Promise<Failure> {
   const { port } = program;
-  if (program.spawnError) throw new UsageError(`Node could not be started: ${program.spawnError.message}`);
+  if (program.spawnError)
+    throw new UsageError(`Node could not be started: ${program.spawnError.message}`);
   if (program.broke) return boundBroken(program);
   if (program.exit) return whyItEnded(program, root);
 
@@ -98,7 +124,9 @@ async function whyNot(program: Program, root: string): Promise<Failure> {
 
   const seconds = (program.age / 1000).toFixed(1);
   const printed = brief(program.stdout || program.stderr, 200);
-  const busy = program.options.trusted ? (await program.ping(300)) === undefined : (program.cpuShare(performance.now() - program.age) ?? 0) > 0.8;
+  const busy = program.options.trusted
+    ? (await program.ping(300)) === undefined
+    : (program.cpuShare(performance.now() - program.age) ?? 0) > 0.8;
   if (program.exit) return whyItEnded(program, root);
   if ((program.memory() ?? 0) > bounds.muchMemory) program.broke ??= 'memory';
   if (program.broke) return boundBroken(program);
@@ -145,13 +173,23 @@ function listensElsewhere(listening: Listening, port: number): Failure {
 function whyItEnded(program: Program, root: string): Failure {
   const { exit, stderr, stdout } = program;
   const crash = readCrash(stderr, root);
-  const place = crash?.file ? `${crash.file}${crash.line ? ` line ${crash.line}` : ''}` : 'the program';
-  const actual = crash ? describe(crash) : brief(stderr.trim() || stdout.trim(), 300) || 'it printed nothing';
+  const place = crash?.file
+    ? `${crash.file}${crash.line ? ` line ${crash.line}` : ''}`
+    : 'the program';
+  const actual = crash
+    ? describe(crash)
+    : brief(stderr.trim() || stdout.trim(), 300) || 'it printed nothing';
   if (/JavaScript heap out of memory|Reached heap limit/.test(stderr)) {
-    return { diagnosis: 'too-much-memory', message: 'The program ran out of memory before it listened. Look for something outside the handler that grows without end.' };
+    return {
+      diagnosis: 'too-much-memory',
+      message:
+        'The program ran out of memory before it listened. Look for something outside the handler that grows without end.',
+    };
   }
   if (crash?.kind === 'syntax') {
-    const erasable = /not supported in strip-only mode|enum|namespace|parameter propert/i.test(crash.message);
+    const erasable = /not supported in strip-only mode|enum|namespace|parameter propert/i.test(
+      crash.message,
+    );
     return {
       diagnosis: 'does-not-compile',
       message: erasable
@@ -194,19 +232,25 @@ function whyItEnded(program: Program, root: string): Failure {
     };
   }
   if (exit?.signal) {
-    return { diagnosis: 'killed-before-listening', message: `The program was ended by the signal ${exit.signal} before it listened.`, actual };
+    return {
+      diagnosis: 'killed-before-listening',
+      message: `The program was ended by the signal ${exit.signal} before it listened.`,
+      actual,
+    };
   }
   if (exit?.code === 13) {
     return {
       diagnosis: 'await-never-settled',
-      message: 'The program ended before it listened: a top-level await waits for a promise that nothing can settle any more.',
+      message:
+        'The program ended before it listened: a top-level await waits for a promise that nothing can settle any more.',
       actual,
     };
   }
   if (program.drained) {
     return {
       diagnosis: 'nothing-listens',
-      message: 'The program ran to its end and nothing kept it alive: no server listens. Is listen() called?',
+      message:
+        'The program ran to its end and nothing kept it alive: no server listens. Is listen() called?',
       expected: 'a server that listens',
       actual,
     };

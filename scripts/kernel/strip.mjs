@@ -8,7 +8,8 @@ import { pathToFileURL } from 'node:url';
 const folder = join(import.meta.dirname, '../../.workbook/strip');
 
 /** @param {string} source */
-export const cacheName = (source) => `${createHash('sha256').update('1\n').update(source).digest('hex')}.js`;
+export const cacheName = (source) =>
+  `${createHash('sha256').update('1\n').update(source).digest('hex')}.js`;
 
 /** @param {string} source */
 const cacheFile = (source) => join(folder, cacheName(source));
@@ -59,7 +60,9 @@ export async function strip(path) {
 function asNode(words, path, source) {
   const message = /^\s*x\s+(.*)$/m.exec(words)?.[1] ?? words.split('\n')[0] ?? words;
   const line = Number(/,-\[(\d+):/.exec(words)?.[1] ?? /^\s*(\d+) \|/m.exec(words)?.[1] ?? 1);
-  const code = /strip-only mode/.test(message) ? 'ERR_UNSUPPORTED_TYPESCRIPT_SYNTAX' : 'ERR_INVALID_TYPESCRIPT_SYNTAX';
+  const code = /strip-only mode/.test(message)
+    ? 'ERR_UNSUPPORTED_TYPESCRIPT_SYNTAX'
+    : 'ERR_INVALID_TYPESCRIPT_SYNTAX';
   const error = Object.assign(new SyntaxError(message), { code });
   error.stack = `${pathToFileURL(path).href}:${line}\n${source.split('\n')[line - 1] ?? ''}\n\nSyntaxError [${code}]: ${message}`;
   return error;

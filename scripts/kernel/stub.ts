@@ -56,7 +56,12 @@ function split(solution: string, file: string): Parts {
 
 /** No more than one blank line in a row, and none at either end. */
 const tidy = (lines: string[]): string =>
-  lines.join('\n').replace(/\n{3,}/g, '\n\n').replace(/\{\n\n/g, '{\n').replace(/^\n+/, '').trimEnd() + '\n';
+  lines
+    .join('\n')
+    .replace(/\n{3,}/g, '\n\n')
+    .replace(/\{\n\n/g, '{\n')
+    .replace(/^\n+/, '')
+    .trimEnd() + '\n';
 
 /** The text of the solution's file, with its markers. */
 export const solutionSource = (lesson: Lesson, file: string): string =>
@@ -66,7 +71,8 @@ export const solutionSource = (lesson: Lesson, file: string): string =>
 export const stubFrom = (solution: string, file = 'solution'): string => split(solution, file).stub;
 
 /** The solution as a learner reads it: without markers and stub lines. */
-export const cleanSolution = (solution: string, file = 'solution'): string => split(solution, file).clean;
+export const cleanSolution = (solution: string, file = 'solution'): string =>
+  split(solution, file).clean;
 
 /** What the stub has in place of each step, in the order of the file. */
 export const placeholders = (solution: string, file = 'solution'): Placeholder[] =>

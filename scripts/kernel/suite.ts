@@ -21,16 +21,30 @@ export interface Suite extends SuiteOptions {
  * that `WORKBOOK_TARGET` names (`solutions` unless it is set).
  * @throws when the titles and their order are not the manifest's
  */
-export function suite(name: string, tests: Record<string, StepTest>, options: SuiteOptions = {}): Suite {
+export function suite(
+  name: string,
+  tests: Record<string, StepTest>,
+  options: SuiteOptions = {},
+): Suite {
   const lesson = allLessons().find((candidate) => candidate.name === name);
-  if (!lesson) throw new UsageError(`tests/${name}.test.ts belongs to no lesson: there is no lessons/${name}/.`);
+  if (!lesson)
+    throw new UsageError(
+      `tests/${name}.test.ts belongs to no lesson: there is no lessons/${name}/.`,
+    );
   const titles = lesson.steps.map((step) => step.title);
   const given = Object.keys(tests);
   if (titles.join('\n') !== given.join('\n')) {
-    throw new UsageError(`The steps of tests/${name}.test.ts (${given.join(', ')}) are not those of lessons/${name}/lesson.json (${titles.join(', ')}).`);
+    throw new UsageError(
+      `The steps of tests/${name}.test.ts (${given.join(', ')}) are not those of lessons/${name}/lesson.json (${titles.join(', ')}).`,
+    );
   }
-  const made: Suite = { ...options, lesson, steps: Object.entries(tests).map(([title, run]) => ({ title, run })) };
-  if (process.env['NODE_TEST_CONTEXT'] && process.argv[1]?.endsWith(`${name}.test.ts`)) register(made);
+  const made: Suite = {
+    ...options,
+    lesson,
+    steps: Object.entries(tests).map(([title, run]) => ({ title, run })),
+  };
+  if (process.env['NODE_TEST_CONTEXT'] && process.argv[1]?.endsWith(`${name}.test.ts`))
+    register(made);
   return made;
 }
 

@@ -13,12 +13,21 @@ export interface Target {
 
 /** @throws UsageError when the folder is not there */
 export function findTarget(word: string): Target {
-  const dir = isAbsolute(word) ? word : resolve(existsSync(resolve(word)) ? resolve(word) : join(projectRoot, word));
+  const dir = isAbsolute(word)
+    ? word
+    : resolve(existsSync(resolve(word)) ? resolve(word) : join(projectRoot, word));
   if (!existsSync(dir) || !statSync(dir).isDirectory()) {
-    throw new UsageError(`There is no folder "${word}". --target takes a folder shaped like lessons/, such as solutions.`);
+    throw new UsageError(
+      `There is no folder "${word}". --target takes a folder shaped like lessons/, such as solutions.`,
+    );
   }
   const inside = relative(projectRoot, dir);
-  return { dir, name: (inside.startsWith('..') || isAbsolute(inside) ? dir : inside).replaceAll('\\', '/') || basename(dir) };
+  return {
+    dir,
+    name:
+      (inside.startsWith('..') || isAbsolute(inside) ? dir : inside).replaceAll('\\', '/') ||
+      basename(dir),
+  };
 }
 
 /** The text of a learner's file. @throws UsageError when it is missing or no text */
@@ -29,7 +38,8 @@ export function readSource(target: Target, lesson: Lesson, file: string): string
   try {
     bytes = readFileSync(path);
   } catch {
-    const cure = target.name === 'lessons' ? ` "npm run lesson reset ${lesson.number}" gives it back.` : '';
+    const cure =
+      target.name === 'lessons' ? ` "npm run lesson reset ${lesson.number}" gives it back.` : '';
     throw new UsageError(`${shown} is missing or cannot be read.${cure}`);
   }
   try {

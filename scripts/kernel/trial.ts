@@ -9,9 +9,12 @@ import type { Program } from './program.ts';
 import { random, type Random } from './random.ts';
 
 /** Another name for an outcome, where the step knows its cause. */
-export type OutcomeCauses = Partial<Record<Explanation['kind'], { diagnosis: string; message: string }>>;
+export type OutcomeCauses = Partial<
+  Record<Explanation['kind'], { diagnosis: string; message: string }>
+>;
 
-export type HeaderFields = Record<string, string | string[] | undefined> | [name: string, value: string][];
+export type HeaderFields =
+  Record<string, string | string[] | undefined> | [name: string, value: string][];
 
 export interface RequestOptions {
   method?: string;
@@ -108,10 +111,17 @@ export class Trial {
   }
 
   /** A raw connection to the program, from another local address if one is named. It is ended with the step. */
-  connect(from?: string): Connection & { answer(options?: WaitOptions & { causes?: OutcomeCauses }): Promise<Answer> } {
+  connect(
+    from?: string,
+  ): Connection & { answer(options?: WaitOptions & { causes?: OutcomeCauses }): Promise<Answer> } {
     const { program } = this;
     program.sample();
-    const connection = new Connection(program.port, (since, enough) => program.starved(since, enough), this.#bench.limitMs, from);
+    const connection = new Connection(
+      program.port,
+      (since, enough) => program.starved(since, enough),
+      this.#bench.limitMs,
+      from,
+    );
     this.#connections.push(connection);
     const attempt = connection.attempt.bind(connection);
     return Object.assign(connection, {
@@ -134,15 +144,27 @@ export class Trial {
     const known = causes[kind];
     if (!known) throw new StepFailure(failure);
     const detail = kind === 'crashed' && failure.actual ? ` (${failure.actual})` : '';
-    throw new StepFailure({ ...failure, diagnosis: known.diagnosis, message: known.message + detail });
+    throw new StepFailure({
+      ...failure,
+      diagnosis: known.diagnosis,
+      message: known.message + detail,
+    });
   }
 
   /** One request; gives back whatever became of it. */
   async attempt(options: RequestOptions = {}): Promise<Exchange> {
-    const reusable = this.#bench.keepAlive && (options.version ?? '1.1') === '1.1' && !names(options.headers).includes('connection');
+    const reusable =
+      this.#bench.keepAlive &&
+      (options.version ?? '1.1') === '1.1' &&
+      !names(options.headers).includes('connection');
     const bytes = requestBytes(options, this.program.port, reusable);
     const idle = reusable ? this.#idle.pop() : undefined;
-    if (idle && idle.state === 'open' && idle.port === this.program.port && idle.received.length === 0) {
+    if (
+      idle &&
+      idle.state === 'open' &&
+      idle.port === this.program.port &&
+      idle.received.length === 0
+    ) {
       const exchange = await this.#exchange(idle, bytes, options, reusable);
       // The server may have closed it in the same moment: then the request has to be sent again (RFC 9112, 9.3.1).
       const lost = /^connection-/.test(exchange.outcome) && exchange.received.length === 0;
@@ -152,11 +174,26 @@ export class Trial {
     return this.#exchange(this.connect(), bytes, options, reusable);
   }
 
-  async #exchange(connection: Connection, bytes: Buffer, options: RequestOptions, reusable: boolean): Promise<Exchange> {
+  async #exchange(
+    connection: Connection,
+    bytes: Buffer,
+    options: RequestOptions,
+    reusable: boolean,
+  ): Promise<Exchange> {
     await connection.write(bytes);
     const exchange = await connection.attempt(waitOptions(options));
-    const closing = exchange.message?.rawHeaders.some(([name, value]) => name.toLowerCase() === 'connection' && /close/i.test(value)) ?? true;
-    if (reusable && exchange.outcome === 'answered' && exchange.closed === 'open' && exchange.rest.length === 0 && !closing) this.#idle.push(connection);
+    const closing =
+      exchange.message?.rawHeaders.some(
+        ([name, value]) => name.toLowerCase() === 'connection' && /close/i.test(value),
+      ) ?? true;
+    if (
+      reusable &&
+      exchange.outcome === 'answered' &&
+      exchange.closed === 'open' &&
+      exchange.rest.length === 0 &&
+      !closing
+    )
+      this.#idle.push(connection);
     else connection.destroy();
     return exchange;
   }
@@ -175,8 +212,15 @@ export class Trial {
   }
 
   /** A body that is neither text nor bytes is sent as JSON. */
-  post(target: string, body?: unknown, options: Omit<RequestOptions, 'method' | 'target' | 'body'> = {}): Promise<Answer> {
-    const sent = body === undefined || typeof body === 'string' || body instanceof Uint8Array ? { body } : { json: body };
+  post(
+    target: string,
+    body?: unknown,
+    options: Omit<RequestOptions, 'method' | 'target' | 'body'> = {},
+  ): Promise<Answer> {
+    const sent =
+      body === undefined || typeof body === 'string' || body instanceof Uint8Array
+        ? { body }
+        : { json: body };
     return this.send({ ...options, ...(sent as RequestOptions), method: 'POST', target });
   }
 
@@ -207,7 +251,8 @@ export class Trial {
     if (program.ended) return;
     // Without a witness nobody can be asked: the judge waits once, after the last step.
     const died = program.options.trusted ? await settled(program) : program.exit !== null;
-    if (died) throw new StepFailure(await explainDeath(program, this.#bench, this.exchanges.at(-1)));
+    if (died)
+      throw new StepFailure(await explainDeath(program, this.#bench, this.exchanges.at(-1)));
   }
 
   /** Ends what the step has opened. */
@@ -240,11 +285,19 @@ export async function settled(program: Program): Promise<boolean> {
   }
 }
 
-const names = (headers: HeaderFields = {}): string[] => (Array.isArray(headers) ? headers.map(([name]) => name) : Object.keys(headers)).map((name) => name.toLowerCase());
+const names = (headers: HeaderFields = {}): string[] =>
+  (Array.isArray(headers) ? headers.map(([name]) => name) : Object.keys(headers)).map((name) =>
+    name.toLowerCase(),
+  );
 
 function waitOptions(options: RequestOptions): WaitOptions {
   const { method = 'GET', target = '/', limit, maxBytes } = options;
-  return { method, target, ...(limit !== undefined && { limit }), ...(maxBytes !== undefined && { maxBytes }) };
+  return {
+    method,
+    target,
+    ...(limit !== undefined && { limit }),
+    ...(maxBytes !== undefined && { maxBytes }),
+  };
 }
 
 /** The bytes of a request with ordinary header fields, as a common client sends them. */
@@ -257,8 +310,10 @@ export function requestBytes(options: RequestOptions, port: number, keepAlive = 
     if (headers.some(([name]) => name.toLowerCase() === 'host')) fields.length = 0;
     fields.push(...headers);
     const has = (name: string): boolean => headers.some(([key]) => key.toLowerCase() === name);
-    if (options.json !== undefined && !has('content-type')) fields.push(['Content-Type', 'application/json']);
-    if (body !== undefined && !has('content-length') && !has('transfer-encoding')) fields.push(['Content-Length', String(payload.length)]);
+    if (options.json !== undefined && !has('content-type'))
+      fields.push(['Content-Type', 'application/json']);
+    if (body !== undefined && !has('content-length') && !has('transfer-encoding'))
+      fields.push(['Content-Length', String(payload.length)]);
     if (!has('connection') && !keepAlive) fields.push(['Connection', 'close']);
   } else {
     const ordinary: Record<string, string> = { 'User-Agent': 'curl/8.5.0', Accept: '*/*' };
@@ -266,15 +321,23 @@ export function requestBytes(options: RequestOptions, port: number, keepAlive = 
     const chunked = Object.keys(headers).some((name) => name.toLowerCase() === 'transfer-encoding');
     if (body !== undefined && !chunked) ordinary['Content-Length'] = String(payload.length);
     if (!keepAlive) ordinary['Connection'] = 'close';
-    const given = new Map(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), { name, value }]));
+    const given = new Map(
+      Object.entries(headers).map(([name, value]) => [name.toLowerCase(), { name, value }]),
+    );
     const host = given.get('host');
     if (host) fields.length = 0;
-    if (host?.value !== undefined) fields.push(...[host.value].flat().map((value): [string, string] => ['Host', value]));
-    for (const [name, value] of Object.entries(ordinary)) if (!given.has(name.toLowerCase())) fields.push([name, value]);
+    if (host?.value !== undefined)
+      fields.push(...[host.value].flat().map((value): [string, string] => ['Host', value]));
+    for (const [name, value] of Object.entries(ordinary))
+      if (!given.has(name.toLowerCase())) fields.push([name, value]);
     for (const [key, { name, value }] of given) {
-      if (key !== 'host' && value !== undefined) fields.push(...[value].flat().map((item): [string, string] => [name, item]));
+      if (key !== 'host' && value !== undefined)
+        fields.push(...[value].flat().map((item): [string, string] => [name, item]));
     }
   }
-  const head = [`${method} ${target} HTTP/${version}`, ...fields.map(([name, value]) => `${name}: ${value}`)].join('\r\n');
+  const head = [
+    `${method} ${target} HTTP/${version}`,
+    ...fields.map(([name, value]) => `${name}: ${value}`),
+  ].join('\r\n');
   return Buffer.concat([Buffer.from(`${head}\r\n\r\n`), payload]);
 }

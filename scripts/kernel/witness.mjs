@@ -24,7 +24,12 @@ const tell = (message) => {
 const work = () =>
   process
     .getActiveResourcesInfo()
-    .filter((name) => !/Server|Socket|Pipe|TTY|HTTP|Shutdown|WriteWrap|ConnectWrap|FSEvent|Signal|MessagePort|FileHandle/.test(name)).length;
+    .filter(
+      (name) =>
+        !/Server|Socket|Pipe|TTY|HTTP|Shutdown|WriteWrap|ConnectWrap|FSEvent|Signal|MessagePort|FileHandle/.test(
+          name,
+        ),
+    ).length;
 
 const { listen } = net.Server.prototype;
 net.Server.prototype.listen = function (...args) {

@@ -9,15 +9,22 @@ import { welcome } from './welcome.ts';
 
 export async function check(word: string | undefined, flags: Flags): Promise<number> {
   const lesson = chosenLesson(word);
-  const watching = !flags.once && !flags.json && flags.target === undefined && process.stdin.isTTY && process.stdout.isTTY;
+  const watching =
+    !flags.once &&
+    !flags.json &&
+    flags.target === undefined &&
+    process.stdin.isTTY &&
+    process.stdout.isTTY;
   if (watching) return (await import('../loop/loop.ts')).loop(lesson, flags);
 
   const target = flags.target ?? 'lessons';
-  const greeting = target === 'lessons' && !flags.json ? welcome(readProgress(), lesson, word === undefined) : [];
+  const greeting =
+    target === 'lessons' && !flags.json ? welcome(readProgress(), lesson, word === undefined) : [];
   const result = await judge(await loadSuite(lesson), {
     target,
     ...(target === 'lessons' && { proven: (earlier) => isProven(readProgress(), earlier) }),
-    ...(flags.seed !== undefined && { seed: flags.seed }) });
+    ...(flags.seed !== undefined && { seed: flags.seed }),
+  });
   if (result.target === 'lessons') recordResult(lesson, result);
   if (flags.json) console.log(JSON.stringify(result, null, 2));
   else {

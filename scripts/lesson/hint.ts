@@ -30,7 +30,10 @@ export function readHints(lesson: Lesson): string[][] {
 }
 
 /** The next hint for a step, and counts it. After the last, the last again. */
-export function nextHint(lesson: Lesson, step: number): { text: string; number: number; of: number } {
+export function nextHint(
+  lesson: Lesson,
+  step: number,
+): { text: string; number: number; of: number } {
   const hints = readHints(lesson)[step - 1] ?? [];
   const title = lesson.steps[step - 1]?.title ?? '';
   let shown = 0;
@@ -39,7 +42,11 @@ export function nextHint(lesson: Lesson, step: number): { text: string; number: 
     shown = Math.min((entry.hints[title] ?? 0) + 1, hints.length);
     entry.hints[title] = shown;
   });
-  return { text: hints[shown - 1] ?? 'There is no hint for this step.', number: shown, of: hints.length };
+  return {
+    text: hints[shown - 1] ?? 'There is no hint for this step.',
+    number: shown,
+    of: hints.length,
+  };
 }
 
 /** A hint's lines for the terminal: prose is wrapped, code is left as it is. */
@@ -64,10 +71,17 @@ export async function hint(word: string | undefined, flags: Flags): Promise<numb
     console.log(`Every step of "${lesson.title}" passes: there is nothing to hint at.`);
     return 0;
   }
-  if (result.status === 'error') console.log([...wrap(`First of all: ${result.message}`, style.width), ''].join('\n'));
+  if (result.status === 'error')
+    console.log([...wrap(`First of all: ${result.message}`, style.width), ''].join('\n'));
   const { text, number, of } = nextHint(lesson, step.step);
-  console.log(style.paint('bold', `Step ${step.step}: ${step.title}`) + `   (hint ${number} of ${of})`);
+  console.log(
+    style.paint('bold', `Step ${step.step}: ${step.title}`) + `   (hint ${number} of ${of})`,
+  );
   console.log(['', ...hintLines(text, style.width), ''].join('\n'));
-  console.log(number < of ? `Once more for the next hint: npm run lesson hint ${lesson.number}` : 'That was the last hint for this step.');
+  console.log(
+    number < of
+      ? `Once more for the next hint: npm run lesson hint ${lesson.number}`
+      : 'That was the last hint for this step.',
+  );
   return 0;
 }

@@ -20,10 +20,19 @@ export function solutionDiff(lesson: Lesson, target: string, style: Style): stri
     if (mine === reference) return [`${file} is the reference, letter for letter.`, ''];
     const { hunks } = structuredPatch(file, file, mine, reference, '', '', { context: 3 });
     return [
-      style.paint('bold', `${join(place.name, lesson.name, file).replaceAll('\\', '/')}: "-" is yours, "+" is the reference`),
+      style.paint(
+        'bold',
+        `${join(place.name, lesson.name, file).replaceAll('\\', '/')}: "-" is yours, "+" is the reference`,
+      ),
       ...hunks.flatMap((hunk) => [
         style.paint('cyan', `line ${hunk.oldStart}`),
-        ...hunk.lines.map((line) => (line.startsWith('+') ? style.paint('green', safe(line)) : line.startsWith('-') ? style.paint('red', safe(line)) : safe(line))),
+        ...hunk.lines.map((line) =>
+          line.startsWith('+')
+            ? style.paint('green', safe(line))
+            : line.startsWith('-')
+              ? style.paint('red', safe(line))
+              : safe(line),
+        ),
       ]),
       '',
     ];
@@ -36,7 +45,12 @@ export async function solution(word: string | undefined, flags: Flags): Promise<
   const result = await judge(await loadSuite(lesson), { target });
   if (result.status !== 'pass') {
     const left = result.steps.filter((step) => step.status !== 'pass').length;
-    if (!(await ask(`${left} of ${lesson.steps.length} steps don't pass yet. Look at the solution all the same?`, flags))) {
+    if (
+      !(await ask(
+        `${left} of ${lesson.steps.length} steps don't pass yet. Look at the solution all the same?`,
+        flags,
+      ))
+    ) {
       console.log(`Nothing is shown. A hint says less: npm run lesson hint ${lesson.number}`);
       return 0;
     }

@@ -5,7 +5,12 @@ import { isDone, type Progress } from '../progress.ts';
 const awhile = 12 * 60 * 60 * 1000;
 
 /** @param chosenForThem whether the learner named no lesson */
-export function welcome(progress: Progress, lesson: Lesson, chosenForThem: boolean, now = Date.now()): string[] {
+export function welcome(
+  progress: Progress,
+  lesson: Lesson,
+  chosenForThem: boolean,
+  now = Date.now(),
+): string[] {
   if (progress.last === undefined) {
     const [file = 'server.ts'] = lesson.edits;
     return [
@@ -18,10 +23,15 @@ export function welcome(progress: Progress, lesson: Lesson, chosenForThem: boole
   }
   const lessons = allLessons();
   const done = lessons.filter((candidate) => isDone(progress, candidate)).length;
-  if (chosenForThem && done === lessons.length) return [`All ${lessons.length} lessons are done. This is the last one.`, ''];
+  if (chosenForThem && done === lessons.length)
+    return [`All ${lessons.length} lessons are done. This is the last one.`, ''];
   if (progress.lastAt === undefined || now - progress.lastAt < awhile) return [];
   const last = lessons.find((candidate) => candidate.name === progress.last);
   const days = Math.round((now - progress.lastAt) / (24 * 60 * 60 * 1000));
   const ago = days < 1 ? 'earlier today' : days === 1 ? 'yesterday' : `${days} days ago`;
-  return [`Welcome back. You were last here ${ago}, in "${last?.title ?? progress.last}".`, `${done} of ${lessons.length} lessons are done.`, ''];
+  return [
+    `Welcome back. You were last here ${ago}, in "${last?.title ?? progress.last}".`,
+    `${done} of ${lessons.length} lessons are done.`,
+    '',
+  ];
 }

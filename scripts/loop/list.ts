@@ -9,12 +9,19 @@ export class LessonList {
   #search = '';
 
   constructor(lesson?: Lesson) {
-    this.#at = Math.max(allLessons().findIndex(({ name }) => name === lesson?.name), 0);
+    this.#at = Math.max(
+      allLessons().findIndex(({ name }) => name === lesson?.name),
+      0,
+    );
   }
 
   get #found(): Lesson[] {
     const wanted = this.#search.toLowerCase();
-    return allLessons().filter(({ name, title, steps }) => [name, title, ...steps.map((step) => step.title)].some((text) => text.toLowerCase().includes(wanted)));
+    return allLessons().filter(({ name, title, steps }) =>
+      [name, title, ...steps.map((step) => step.title)].some((text) =>
+        text.toLowerCase().includes(wanted),
+      ),
+    );
   }
 
   get help(): string {
@@ -34,7 +41,10 @@ export class LessonList {
       const done = progress.lessons[lesson.name]?.done.length ?? 0;
       const state = isDone(progress, lesson) ? 'done' : `${done} of ${lesson.steps.length}`;
       const line = `${here ? '>' : ' '} ${String(lesson.number).padStart(2)}. ${lesson.title.padEnd(34)} ${state}`;
-      return [here ? style.paint('bold', line) : line, ...(here ? [style.paint('dim', `      ${lesson.about}`.slice(0, style.width))] : [])];
+      return [
+        here ? style.paint('bold', line) : line,
+        ...(here ? [style.paint('dim', `      ${lesson.about}`.slice(0, style.width))] : []),
+      ];
     });
   }
 
@@ -45,7 +55,8 @@ export class LessonList {
       if (this.#search === '') return 'leave';
       this.#search = '';
       this.#at = 0;
-    } else if (key.name === 'return' || key.name === 'enter') return this.#found[this.#at] ?? 'stay';
+    } else if (key.name === 'return' || key.name === 'enter')
+      return this.#found[this.#at] ?? 'stay';
     else if (key.name === 'down') this.#at = Math.min(this.#at + 1, Math.max(count - 1, 0));
     else if (key.name === 'up') this.#at = Math.max(this.#at - 1, 0);
     else if (key.name === 'backspace') this.#search = this.#search.slice(0, -1);

@@ -27,7 +27,8 @@ import { watchFiles, watchingWorks, type Watching } from './watch.ts';
 
 type View = 'verdict' | 'exchange' | 'solution' | 'task' | 'list' | 'keys';
 
-const keys = 'n next  p previous  h hint  x exchange  t task  o serve  s solution  r reset  l list  ? keys  q quit';
+const keys =
+  'n next  p previous  h hint  x exchange  t task  o serve  s solution  r reset  l list  ? keys  q quit';
 
 const keyHelp = [
   'n   the next lesson              p   the previous one',
@@ -92,7 +93,8 @@ class Loop {
       this.#enter(this.#lesson);
       if (!this.#flags.poll && !(await watchingWorks())) {
         this.#poll = true;
-        this.#notice = 'This folder does not report saves (a network drive, perhaps), so it is looked at four times a second.';
+        this.#notice =
+          'This folder does not report saves (a network drive, perhaps), so it is looked at four times a second.';
         this.#watch();
         this.#draw();
       }
@@ -117,7 +119,10 @@ class Loop {
   /** Makes a lesson the one on the screen, and checks it. */
   #enter(lesson: Lesson): void {
     const before = readProgress().lessons[lesson.name]?.seen;
-    this.#notice = before !== undefined && before !== fingerprint(lesson) ? 'The text or the steps of this lesson have changed since you were here; your work and your progress are kept.' : '';
+    this.#notice =
+      before !== undefined && before !== fingerprint(lesson)
+        ? 'The text or the steps of this lesson have changed since you were here; your work and your progress are kept.'
+        : '';
     this.#lesson = lesson;
     this.#view = 'verdict';
     this.#result = undefined;
@@ -135,7 +140,9 @@ class Loop {
 
   #watch(): void {
     this.#watching?.close();
-    this.#watching = watchFiles(watchedFiles(lessonsDir, this.#lesson), () => void this.#saved(), { poll: this.#poll });
+    this.#watching = watchFiles(watchedFiles(lessonsDir, this.#lesson), () => void this.#saved(), {
+      poll: this.#poll,
+    });
   }
 
   #saved(): void {
@@ -171,7 +178,10 @@ class Loop {
     } catch (error) {
       if (judging.signal.aborted) return;
       this.#result = undefined;
-      this.#trouble = error instanceof UsageError ? error.message : `The workbook itself failed; this is not your fault. ${error instanceof Error ? error.stack : String(error)}`;
+      this.#trouble =
+        error instanceof UsageError
+          ? error.message
+          : `The workbook itself failed; this is not your fault. ${error instanceof Error ? error.stack : String(error)}`;
       this.#draw();
     }
     // The learner reads now: make the next process ready, then look at the types.
@@ -186,8 +196,19 @@ class Loop {
   }
 
   #draw(top = 0): void {
-    const footer = this.#question?.text ?? (this.#notice || (this.#view === 'verdict' ? keys : this.#view === 'list' ? this.#list.help : 'Esc back  arrows and space move  q quit'));
-    this.#screen.show(this.#lines(), footer, this.#view === 'list' ? this.#list.top(this.#screen.page) : top);
+    const footer =
+      this.#question?.text ??
+      (this.#notice ||
+        (this.#view === 'verdict'
+          ? keys
+          : this.#view === 'list'
+            ? this.#list.help
+            : 'Esc back  arrows and space move  q quit'));
+    this.#screen.show(
+      this.#lines(),
+      footer,
+      this.#view === 'list' ? this.#list.top(this.#screen.page) : top,
+    );
   }
 
   #lines(): string[] {
@@ -199,13 +220,22 @@ class Loop {
       case 'list':
         return this.#list.lines(readProgress(), style);
       case 'task':
-        return markdownLines(readFileSync(join(lessonsDir, lesson.name, 'README.md'), 'utf8'), style);
+        return markdownLines(
+          readFileSync(join(lessonsDir, lesson.name, 'README.md'), 'utf8'),
+          style,
+        );
       case 'solution':
         return solutionDiff(lesson, 'lessons', style);
       case 'exchange': {
         const exchange = this.#result && currentStep(this.#result)?.exchange;
         return exchange
-          ? [style.paint('bold', 'What went over the wire'), '', ...picture(exchange, style), '', ...exchangeText(exchange, style)]
+          ? [
+              style.paint('bold', 'What went over the wire'),
+              '',
+              ...picture(exchange, style),
+              '',
+              ...exchangeText(exchange, style),
+            ]
           : ['Nothing went over the wire that would explain this verdict.'];
       }
       case 'verdict':
@@ -216,23 +246,53 @@ class Loop {
   #verdictLines(): string[] {
     const { style } = this.#screen;
     const lesson = this.#lesson;
-    if (this.#trouble !== undefined) return [...heading(lesson, undefined, style), ...stepList(lesson, undefined, style), '', ...wrap(this.#trouble, style.width)];
-    if (!this.#result) return [...this.#greeting, ...heading(lesson, undefined, style), ...stepList(lesson, undefined, style), '', 'Checking …'];
+    if (this.#trouble !== undefined)
+      return [
+        ...heading(lesson, undefined, style),
+        ...stepList(lesson, undefined, style),
+        '',
+        ...wrap(this.#trouble, style.width),
+      ];
+    if (!this.#result)
+      return [
+        ...this.#greeting,
+        ...heading(lesson, undefined, style),
+        ...stepList(lesson, undefined, style),
+        '',
+        'Checking …',
+      ];
     const lines = [...this.#greeting, ...verdict(lesson, this.#result, style)];
     if (this.#result.status === 'pass') lines.push('', ...this.#whatNext());
     if (this.#hint.length > 0) lines.push('', ...this.#hint);
     if (this.#remarks.length > 0) {
-      lines.push('', style.paint('bold', 'The type checker remarks (this is no failure):'), ...this.#remarks.flatMap((remark) => wrap(remark, style.width, '  ')));
+      lines.push(
+        '',
+        style.paint('bold', 'The type checker remarks (this is no failure):'),
+        ...this.#remarks.flatMap((remark) => wrap(remark, style.width, '  ')),
+      );
     }
     if (this.#server) {
-      lines.push('', `Your server runs on http://localhost:${this.#serverPort}; "o" ends it. Try:`, ...curlLines(lesson).slice(0, 3).map((line) => `  ${line.replaceAll('localhost:3000', `localhost:${this.#serverPort}`)}`), ...this.#serverSaid.map((line) => `  | ${line}`));
+      lines.push(
+        '',
+        `Your server runs on http://localhost:${this.#serverPort}; "o" ends it. Try:`,
+        ...curlLines(lesson)
+          .slice(0, 3)
+          .map((line) => `  ${line.replaceAll('localhost:3000', `localhost:${this.#serverPort}`)}`),
+        ...this.#serverSaid.map((line) => `  | ${line}`),
+      );
     }
     return lines;
   }
 
   #whatNext(): string[] {
     const next = this.#neighbour(1);
-    return next ? [...wrap(`Next: "${next.title}". ${next.about}`, this.#screen.style.width), '', 'Press n to go there, s to compare your program with the reference.'] : ['This was the last lesson. Press l to see them all.'];
+    return next
+      ? [
+          ...wrap(`Next: "${next.title}". ${next.about}`, this.#screen.style.width),
+          '',
+          'Press n to go there, s to compare your program with the reference.',
+        ]
+      : ['This was the last lesson. Press l to see them all.'];
   }
 
   #neighbour(by: number): Lesson | undefined {
@@ -311,8 +371,11 @@ class Loop {
       case '?':
         return this.#show('keys');
       case 's':
-        if (this.#view === 'solution' || this.#result?.status === 'pass') return this.#show('solution');
-        return this.#ask("Some steps don't pass yet. Look at the solution all the same?", () => this.#show('solution'));
+        if (this.#view === 'solution' || this.#result?.status === 'pass')
+          return this.#show('solution');
+        return this.#ask("Some steps don't pass yet. Look at the solution all the same?", () =>
+          this.#show('solution'),
+        );
       case 'r':
         return this.#ask('Put the stub back? Your file is kept aside.', () => this.#reset());
       case 'o':
@@ -329,7 +392,11 @@ class Loop {
     }
     const { style } = this.#screen;
     const { text, number, of } = nextHint(this.#lesson, step.step);
-    this.#hint = [style.paint('bold', `Hint ${number} of ${of}`), '', ...hintLines(text, style.width)];
+    this.#hint = [
+      style.paint('bold', `Hint ${number} of ${of}`),
+      '',
+      ...hintLines(text, style.width),
+    ];
     this.#view = 'verdict';
     this.#draw(Number.MAX_SAFE_INTEGER);
   }
@@ -338,7 +405,10 @@ class Loop {
     const files = resetLesson(this.#lesson);
     const kept = files.flatMap((file) => (file.kept ? [file.kept] : []));
     // The watcher sees the stub and checks it.
-    this.#notice = files.length === 0 ? 'The stub is there already.' : `The stub is back. Yours is kept in ${kept.join(', ')}`;
+    this.#notice =
+      files.length === 0
+        ? 'The stub is there already.'
+        : `The stub is back. Yours is kept in ${kept.join(', ')}`;
   }
 
   #serverPort = 3000;
@@ -357,10 +427,15 @@ class Loop {
     }
     this.#serverSaid = [];
     const say = (text: string): void => {
-      this.#serverSaid = [...this.#serverSaid, ...text.trimEnd().split('\n')].slice(-5).map((line) => line.slice(0, 200));
+      this.#serverSaid = [...this.#serverSaid, ...text.trimEnd().split('\n')]
+        .slice(-5)
+        .map((line) => line.slice(0, 200));
       this.#draw();
     };
-    this.#server = new LocalServer(lessonsDir, this.#lesson, this.#serverPort, { output: say, exit: (how) => say(`(it ended with ${how}; save to start it again)`) });
+    this.#server = new LocalServer(lessonsDir, this.#lesson, this.#serverPort, {
+      output: say,
+      exit: (how) => say(`(it ended with ${how}; save to start it again)`),
+    });
     this.#server.start();
     this.#draw();
   }

@@ -75,7 +75,9 @@ export class Screen {
     const shown = this.#lines.slice(this.#top, this.#top + room);
     const below = this.#lines.length - this.#top - shown.length;
     const rows = [...shown, ...Array.from({ length: room - shown.length }, () => '')];
-    rows.push(below > 0 ? this.style.paint('dim', `… ${below} more lines: press the down arrow`) : '');
+    rows.push(
+      below > 0 ? this.style.paint('dim', `… ${below} more lines: press the down arrow`) : '',
+    );
     rows.push(...footer.map((line) => this.style.paint('dim', line)));
     const text = rows.map((row) => `${this.#fit(row)}${escape}K`).join('\r\n');
     // Between the two marks a terminal that knows them draws nothing: no half-drawn screen is seen.

@@ -14,7 +14,12 @@ export class LocalServer {
   #restarting: Promise<void> = Promise.resolve();
 
   /** Without `onOutput` the program writes to this terminal itself. */
-  constructor(dir: string, lesson: Lesson, port: number, on: { output?: (text: string) => void; exit: (how: string) => void }) {
+  constructor(
+    dir: string,
+    lesson: Lesson,
+    port: number,
+    on: { output?: (text: string) => void; exit: (how: string) => void },
+  ) {
     this.#file = join(dir, lesson.name, programFile);
     this.#port = port;
     this.#onOutput = on.output;
@@ -33,11 +38,13 @@ export class LocalServer {
     });
     const { pid } = child;
     if (pid) adopt(pid);
-    for (const stream of [child.stdout, child.stderr]) stream?.setEncoding('utf8').on('data', (text: string) => this.#onOutput?.(text));
+    for (const stream of [child.stdout, child.stderr])
+      stream?.setEncoding('utf8').on('data', (text: string) => this.#onOutput?.(text));
     child.on('error', (error) => this.#onExit(error.message));
     child.on('exit', (code, signal) => {
       if (pid) release(pid);
-      if (this.#child === child) this.#onExit(signal ? `the signal ${signal}` : `exit code ${code}`);
+      if (this.#child === child)
+        this.#onExit(signal ? `the signal ${signal}` : `exit code ${code}`);
     });
     this.#child = child;
   }

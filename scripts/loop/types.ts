@@ -22,18 +22,29 @@ export function checkTypes(lesson: Lesson, done: (remarks: string[]) => void): T
     const folder = join(workbookDir, 'types');
     mkdirSync(folder, { recursive: true });
     const config = join(folder, `${lesson.name}.json`);
-    const files = lesson.edits.map((file) => relative(folder, join(lessonsDir, lesson.name, file)).replaceAll('\\', '/'));
+    const files = lesson.edits.map((file) =>
+      relative(folder, join(lessonsDir, lesson.name, file)).replaceAll('\\', '/'),
+    );
     writeFileSync(
       config,
       JSON.stringify({
         extends: relative(folder, join(projectRoot, 'tsconfig.json')).replaceAll('\\', '/'),
-        compilerOptions: { incremental: true, tsBuildInfoFile: `${lesson.name}.tsbuildinfo`, typeRoots: [relative(folder, join(projectRoot, 'node_modules/@types')).replaceAll('\\', '/')] },
+        compilerOptions: {
+          incremental: true,
+          tsBuildInfoFile: `${lesson.name}.tsbuildinfo`,
+          typeRoots: [
+            relative(folder, join(projectRoot, 'node_modules/@types')).replaceAll('\\', '/'),
+          ],
+        },
         files,
         include: [],
       }),
     );
     const tsc = createRequire(import.meta.url).resolve('typescript/lib/tsc.js');
-    child = spawn(process.execPath, [tsc, '-p', config, '--pretty', 'false'], { cwd: projectRoot, stdio: ['ignore', 'pipe', 'ignore'] });
+    child = spawn(process.execPath, [tsc, '-p', config, '--pretty', 'false'], {
+      cwd: projectRoot,
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
     let text = '';
     child.stdout?.setEncoding('utf8').on('data', (data: string) => {
       if (text.length < 100_000) text += data;
@@ -56,6 +67,11 @@ export function checkTypes(lesson: Lesson, done: (remarks: string[]) => void): T
 function remarks(text: string, lesson: Lesson): string[] {
   const found = [...text.matchAll(/^(\S.*?)\((\d+),\d+\): error TS(\d+): (.*)$/gm)]
     .filter(([, file = '']) => file.replaceAll('\\', '/').includes(`lessons/${lesson.name}/`))
-    .map(([, file = '', line, code, message = '']) => `${file.replaceAll('\\', '/').replace(/^.*\//, '')} line ${line}: ${brief(message, 140)} (TS${code})`);
-  return found.length > maxShown ? [...found.slice(0, maxShown), `and ${found.length - maxShown} more`] : found;
+    .map(
+      ([, file = '', line, code, message = '']) =>
+        `${file.replaceAll('\\', '/').replace(/^.*\//, '')} line ${line}: ${brief(message, 140)} (TS${code})`,
+    );
+  return found.length > maxShown
+    ? [...found.slice(0, maxShown), `and ${found.length - maxShown} more`]
+    : found;
 }

@@ -37,7 +37,11 @@ function fingerprint(files: string[]): { print: string; whole: boolean } {
  * Watches files by their folders, so that a file that is replaced is still seen.
  * @param onSave called once for each text that differs from the one before
  */
-export function watchFiles(files: string[], onSave: () => void, options: { poll: boolean }): Watching {
+export function watchFiles(
+  files: string[],
+  onSave: () => void,
+  options: { poll: boolean },
+): Watching {
   let last = fingerprint(files).print;
   let timer: NodeJS.Timeout | undefined;
   let closed = false;
@@ -65,7 +69,8 @@ export function watchFiles(files: string[], onSave: () => void, options: { poll:
   if (options.poll) poll();
   else {
     const names = new Map<string, Set<string>>();
-    for (const file of files) names.set(dirname(file), (names.get(dirname(file)) ?? new Set()).add(basename(file)));
+    for (const file of files)
+      names.set(dirname(file), (names.get(dirname(file)) ?? new Set()).add(basename(file)));
     for (const [folder, wanted] of names) {
       try {
         const watcher = watch(folder, (_event, name) => {

@@ -46,16 +46,30 @@ export function mutantsOf(source: string): Mutant[] {
   const forPeople = (node: ts.Node): boolean => /^console\.(error|warn)\b/.test(node.getText(file));
 
   const visit = (node: ts.Node): void => {
-    if (ts.isTypeNode(node) || ts.isImportDeclaration(node) || ts.isInterfaceDeclaration(node) || ts.isTypeAliasDeclaration(node)) return;
+    if (
+      ts.isTypeNode(node) ||
+      ts.isImportDeclaration(node) ||
+      ts.isInterfaceDeclaration(node) ||
+      ts.isTypeAliasDeclaration(node)
+    )
+      return;
     if (ts.isExpressionStatement(node)) {
       if (forPeople(node)) return;
       add(node, '');
-    } else if (ts.isReturnStatement(node) && node.expression && !ts.isParenthesizedExpression(node.parent)) {
+    } else if (
+      ts.isReturnStatement(node) &&
+      node.expression &&
+      !ts.isParenthesizedExpression(node.parent)
+    ) {
       // `return answer(…);` without the return: the code runs on.
       if (ts.isCallExpression(node.expression)) add(node, `${node.expression.getText(file)};`);
     } else if (ts.isBinaryExpression(node)) {
-      for (const opposite of opposites.get(node.operatorToken.kind) ?? []) add(node.operatorToken, opposite);
-    } else if (ts.isPrefixUnaryExpression(node) && node.operator === ts.SyntaxKind.ExclamationToken) {
+      for (const opposite of opposites.get(node.operatorToken.kind) ?? [])
+        add(node.operatorToken, opposite);
+    } else if (
+      ts.isPrefixUnaryExpression(node) &&
+      node.operator === ts.SyntaxKind.ExclamationToken
+    ) {
       add(node, node.operand.getText(file));
     } else if (ts.isIfStatement(node)) {
       add(node.expression, 'true');
@@ -65,7 +79,8 @@ export function mutantsOf(source: string): Mutant[] {
       add(node.condition, 'false');
     } else if (node.kind === ts.SyntaxKind.TrueKeyword) add(node, 'false');
     else if (node.kind === ts.SyntaxKind.FalseKeyword) add(node, 'true');
-    else if (ts.isNumericLiteral(node)) add(node, String(Number(node.text.replaceAll('_', '')) + 1));
+    else if (ts.isNumericLiteral(node))
+      add(node, String(Number(node.text.replaceAll('_', '')) + 1));
     else if (ts.isStringLiteral(node)) add(node, node.text === '' ? "'mutant'" : "''");
     else if (ts.isNoSubstitutionTemplateLiteral(node)) add(node, '``');
     ts.forEachChild(node, visit);

@@ -18,7 +18,9 @@ function block(text: string, style: Style): string[] {
   const lines = text.replace(/\n$/, '').split('\n');
   const shown = lines.slice(0, maxLines).flatMap((line) => wrap(line, style.width, '    '));
   const more = lines.length - maxLines;
-  return [...shown, ...(more > 0 ? [`    … (${more} more lines)`] : [])].map((line) => (line === '' ? '    ' : line).trimEnd());
+  return [...shown, ...(more > 0 ? [`    … (${more} more lines)`] : [])].map((line) =>
+    (line === '' ? '    ' : line).trimEnd(),
+  );
 }
 
 /** Who did what and when: arrows between client and server for the eye, with words that say the same. */
@@ -29,7 +31,12 @@ export function picture(exchange: ExchangeResult, style: Style): string[] {
     const time = `${atMs.toFixed(1)} ms`.padStart(10);
     const text = ` ${what.length > inner - 6 ? `${what.slice(0, inner - 7)}…` : what} `;
     const dashes = '-'.repeat(Math.max(inner - text.length - 2, 0));
-    const arrow = from === 'client' ? `-${text}${dashes}>` : from === 'server' ? `<${dashes}${text}-` : text.padEnd(inner, ' ').replaceAll('  ', ' .');
+    const arrow =
+      from === 'client'
+        ? `-${text}${dashes}>`
+        : from === 'server'
+          ? `<${dashes}${text}-`
+          : text.padEnd(inner, ' ').replaceAll('  ', ' .');
     lines.push(`    |${arrow}| ${time}`);
   }
   return lines;

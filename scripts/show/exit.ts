@@ -12,7 +12,9 @@ export async function exitWith(command: () => Promise<number> | number): Promise
   } catch (error) {
     if (error instanceof UsageError) console.error(brief(error.message, 500));
     else {
-      console.error('The workbook itself failed; this is not your fault. Please report it with the lines below.');
+      console.error(
+        'The workbook itself failed; this is not your fault. Please report it with the lines below.',
+      );
       console.error(error);
     }
   }
@@ -23,6 +25,7 @@ export async function exitWith(command: () => Promise<number> | number): Promise
 /** Waits until standard output has taken everything: a pipe may be slow, and process.exit does not wait. */
 async function flushed(): Promise<void> {
   for (const stream of [process.stdout, process.stderr]) {
-    if (stream.writableLength > 0) await new Promise<void>((resolve) => stream.write('', () => resolve()));
+    if (stream.writableLength > 0)
+      await new Promise<void>((resolve) => stream.write('', () => resolve()));
   }
 }

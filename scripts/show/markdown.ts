@@ -11,7 +11,9 @@ export function markdownLines(markdown: string, style: Style): string[] {
       const text = paragraph.join(' ');
       const item = /^(\s*(?:[-*]|\d+\.) )/.exec(text)?.[1] ?? '';
       const wrapped = wrap(inline(text.slice(item.length)), style.width - item.length);
-      lines.push(...wrapped.map((line, index) => (index === 0 ? item : ' '.repeat(item.length)) + line));
+      lines.push(
+        ...wrapped.map((line, index) => (index === 0 ? item : ' '.repeat(item.length)) + line),
+      );
     }
     paragraph = [];
   };
@@ -30,8 +32,14 @@ export function markdownLines(markdown: string, style: Style): string[] {
     const head = /^(#+) (.*)$/.exec(line);
     if (head) {
       flush();
-      lines.push(style.paint('bold', head[1] === '#' ? (head[2] ?? '').toUpperCase() : (head[2] ?? '')));
-    } else if (line.trim() === '' || /^\s*<\/?(details|summary)/.test(line) || line.startsWith('|')) {
+      lines.push(
+        style.paint('bold', head[1] === '#' ? (head[2] ?? '').toUpperCase() : (head[2] ?? '')),
+      );
+    } else if (
+      line.trim() === '' ||
+      /^\s*<\/?(details|summary)/.test(line) ||
+      line.startsWith('|')
+    ) {
       flush();
       const summary = /<summary>(.*?)<\/summary>/.exec(line)?.[1];
       if (summary) lines.push(`   ${summary}:`);

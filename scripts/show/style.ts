@@ -11,17 +11,30 @@ export interface Style {
 }
 
 // Node 22 and later look at the stream themselves unless told not to; the decision is ours.
-const styled = styleText as (format: Format, text: string, options?: { validateStream: boolean }) => string;
+const styled = styleText as (
+  format: Format,
+  text: string,
+  options?: { validateStream: boolean },
+) => string;
 
 export function makeStyle(width: number, colour: boolean): Style {
-  return { width, colour, paint: (format, text) => (colour && text ? styled(format, text, { validateStream: false }) : text) };
+  return {
+    width,
+    colour,
+    paint: (format, text) =>
+      colour && text ? styled(format, text, { validateStream: false }) : text,
+  };
 }
 
 type Stream = Pick<NodeJS.WriteStream, 'isTTY' | 'columns' | 'hasColors'>;
 
 /** The style for a stream, by `NO_COLOR` and `FORCE_COLOR` (no-color.org, force-color.org), its kind and its width. */
 export function styleFor(stream: Stream, env: NodeJS.ProcessEnv = process.env): Style {
-  const wish = env['NO_COLOR'] ? false : env['FORCE_COLOR'] !== undefined ? env['FORCE_COLOR'] !== '0' : undefined;
+  const wish = env['NO_COLOR']
+    ? false
+    : env['FORCE_COLOR'] !== undefined
+      ? env['FORCE_COLOR'] !== '0'
+      : undefined;
   const able = Boolean(stream.isTTY) && env['TERM'] !== 'dumb' && stream.hasColors?.() !== false;
   const columns = Number(stream.columns || env['COLUMNS']) || 80;
   return makeStyle(Math.min(Math.max(columns, 40), 100), wish ?? able);

@@ -11,7 +11,8 @@ export interface VerdictOptions {
 
 /** The step that matters now: the first that fails, else the first that was not reached. */
 export const currentStep = (result: Result): StepResult | undefined =>
-  result.steps.find((step) => step.status === 'fail') ?? result.steps.find((step) => step.status !== 'pass');
+  result.steps.find((step) => step.status === 'fail') ??
+  result.steps.find((step) => step.status !== 'pass');
 
 /** A step's state in one word. */
 export function stateOf(step: StepResult | undefined): 'done' | 'fails' | 'to do' | 'waits' {
@@ -40,10 +41,16 @@ export function stepList(lesson: Lesson, result: Result | undefined, style: Styl
 }
 
 /** The whole verdict. */
-export function verdict(lesson: Lesson, result: Result, style: Style, options: VerdictOptions = {}): string[] {
+export function verdict(
+  lesson: Lesson,
+  result: Result,
+  style: Style,
+  options: VerdictOptions = {},
+): string[] {
   const lines = [...heading(lesson, result, style), ...stepList(lesson, result, style), ''];
   if (result.status === 'pass') return [...lines, ...finished(lesson, style)];
-  if (result.status === 'error') return [...lines, ...programFault(result, style), '', ...readOn(lesson, undefined, style)];
+  if (result.status === 'error')
+    return [...lines, ...programFault(result, style), '', ...readOn(lesson, undefined, style)];
   const step = currentStep(result);
   return step ? [...lines, ...opened(lesson, step, style, options)] : lines;
 }
@@ -53,7 +60,11 @@ function finished(lesson: Lesson, style: Style): string[] {
 }
 
 function programFault(result: Result, style: Style): string[] {
-  const lines = [style.paint('bold', 'The program'), '', ...wrap(result.message ?? '', style.width, '  ')];
+  const lines = [
+    style.paint('bold', 'The program'),
+    '',
+    ...wrap(result.message ?? '', style.width, '  '),
+  ];
   if (result.detail && !result.message?.includes(result.detail)) {
     lines.push('', ...labelled('it said', result.detail, style));
   }
@@ -61,8 +72,17 @@ function programFault(result: Result, style: Style): string[] {
 }
 
 /** The step that matters, with what was expected and what came. */
-export function opened(lesson: Lesson, step: StepResult, style: Style, options: VerdictOptions = {}): string[] {
-  const lines = [style.paint('bold', `Step ${step.step}: ${step.title}`), '', ...wrap(step.message, style.width, '  ')];
+export function opened(
+  lesson: Lesson,
+  step: StepResult,
+  style: Style,
+  options: VerdictOptions = {},
+): string[] {
+  const lines = [
+    style.paint('bold', `Step ${step.step}: ${step.title}`),
+    '',
+    ...wrap(step.message, style.width, '  '),
+  ];
   const todo = step.diagnosis === 'not-done-yet';
   if (!todo && (step.expected !== null || step.actual !== null)) {
     lines.push('');
@@ -75,7 +95,11 @@ export function opened(lesson: Lesson, step: StepResult, style: Style, options: 
     lines.push('', ...exchangeText(step.exchange, style), '', ...picture(step.exchange, style));
   }
   if (step.exchange?.curl && !todo) {
-    lines.push('', `  Try it: "npm run lesson serve ${lesson.number}" in one terminal, and in another`, `    ${step.exchange.curl}`);
+    lines.push(
+      '',
+      `  Try it: "npm run lesson serve ${lesson.number}" in one terminal, and in another`,
+      `    ${step.exchange.curl}`,
+    );
   }
   return [...lines, '', ...readOn(lesson, step.step, style)];
 }
@@ -84,7 +108,10 @@ const label = 10;
 
 function labelled(name: string, text: string, style: Style): string[] {
   const [first = '', ...rest] = wrap(text.trimEnd(), style.width - label - 2).slice(0, 12);
-  return [`  ${style.paint('dim', name.padEnd(label))}${first}`, ...rest.map((line) => (line ? `${' '.repeat(label + 2)}${line}` : ''))];
+  return [
+    `  ${style.paint('dim', name.padEnd(label))}${first}`,
+    ...rest.map((line) => (line ? `${' '.repeat(label + 2)}${line}` : '')),
+  ];
 }
 
 /** A caret under the first letter that differs, where both texts stand on one line each. */

@@ -51,7 +51,9 @@ test('silence is no answer', async () => {
 });
 
 test('a half response is never ended', async () => {
-  const exchange = await exchangeWith((socket) => socket.write('HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc'));
+  const exchange = await exchangeWith((socket) =>
+    socket.write('HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc'),
+  );
   assert.equal(exchange.outcome, 'response-never-ended');
   assert.match(exchange.note ?? '', /6 of the 9 bytes/);
 });
@@ -68,11 +70,17 @@ test('a response without end is endless', async () => {
 });
 
 test('a close without a word is a closed connection', async () => {
-  assert.equal((await exchangeWith((socket) => socket.once('data', () => socket.end()))).outcome, 'connection-closed');
+  assert.equal(
+    (await exchangeWith((socket) => socket.once('data', () => socket.end()))).outcome,
+    'connection-closed',
+  );
 });
 
 test('a reset is told from a close', async () => {
-  assert.equal((await exchangeWith((socket) => socket.once('data', () => socket.resetAndDestroy()))).outcome, 'connection-reset');
+  assert.equal(
+    (await exchangeWith((socket) => socket.once('data', () => socket.resetAndDestroy()))).outcome,
+    'connection-reset',
+  );
 });
 
 test('nobody there is refused', async () => {
@@ -84,7 +92,13 @@ test('nobody there is refused', async () => {
 });
 
 test('two responses on one connection come one after the other', async () => {
-  const port = await serving((socket) => socket.on('data', () => socket.write('HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\naHTTP/1.1 201 Created\r\nContent-Length: 1\r\n\r\nb')));
+  const port = await serving((socket) =>
+    socket.on('data', () =>
+      socket.write(
+        'HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\naHTTP/1.1 201 Created\r\nContent-Length: 1\r\n\r\nb',
+      ),
+    ),
+  );
   const connection = new Connection(port);
   await connection.write(request);
   const first = await connection.attempt();
@@ -95,7 +109,11 @@ test('two responses on one connection come one after the other', async () => {
 });
 
 test('a program that is starved gets more time', async () => {
-  const port = await serving((socket) => socket.once('data', () => setTimeout(() => socket.write('HTTP/1.1 204 No Content\r\n\r\n'), 150)));
+  const port = await serving((socket) =>
+    socket.once('data', () =>
+      setTimeout(() => socket.write('HTTP/1.1 204 No Content\r\n\r\n'), 150),
+    ),
+  );
   const connection = new Connection(port, () => true);
   await connection.write(request);
   const exchange = await connection.attempt({ limit: 60 });
@@ -114,7 +132,9 @@ test('even a starved program gets only so much', async () => {
 });
 
 test('bytes are skipped without being kept', async () => {
-  const port = await serving((socket) => socket.once('data', () => socket.end(Buffer.alloc(3_000_000, 'x'))));
+  const port = await serving((socket) =>
+    socket.once('data', () => socket.end(Buffer.alloc(3_000_000, 'x'))),
+  );
   const connection = new Connection(port);
   await connection.write(request);
   assert.equal(await connection.skip(2_999_990), 2_999_990);

@@ -4,20 +4,55 @@ import { brief, commandLine, printable, type Exchange } from '../../scripts/kern
 import { requestBytes, type RequestOptions } from '../../scripts/kernel/trial.ts';
 
 const line = (options: RequestOptions | string): string => {
-  const sent = typeof options === 'string' ? Buffer.from(options, 'latin1') : requestBytes(options, 41234);
-  return commandLine({ sent, received: Buffer.alloc(0), rest: Buffer.alloc(0), outcome: 'answered', method: '', target: '', port: 1, closed: 'open', times: { over: 1 } } satisfies Exchange);
+  const sent =
+    typeof options === 'string' ? Buffer.from(options, 'latin1') : requestBytes(options, 41234);
+  return commandLine({
+    sent,
+    received: Buffer.alloc(0),
+    rest: Buffer.alloc(0),
+    outcome: 'answered',
+    method: '',
+    target: '',
+    port: 1,
+    closed: 'open',
+    times: { over: 1 },
+  } satisfies Exchange);
 };
 
 for (const [what, options, wanted] of [
   ['an ordinary request', { target: '/a/b' }, 'curl -i http://localhost:3000/a/b'],
   ['a query needs quotes', { target: '/a?b=1&c' }, "curl -i 'http://localhost:3000/a?b=1&c'"],
-  ['another method', { method: 'DELETE', target: '/u/1' }, 'curl -i -X DELETE http://localhost:3000/u/1'],
+  [
+    'another method',
+    { method: 'DELETE', target: '/u/1' },
+    'curl -i -X DELETE http://localhost:3000/u/1',
+  ],
   ['HEAD', { method: 'HEAD', target: '/' }, 'curl -I http://localhost:3000/'],
-  ['a body', { method: 'POST', target: '/u', json: { n: "O'Hara" } }, `curl -i -H 'Content-Type: application/json' --data-binary '{"n":"O'\\''Hara"}' http://localhost:3000/u`],
-  ['a target that curl would tidy', { target: '//' }, "curl -i --request-target '//' http://localhost:3000"],
-  ['dot segments', { target: '/a/../b' }, "curl -i --request-target '/a/../b' http://localhost:3000"],
-  ['an asterisk', { method: 'OPTIONS', target: '*' }, "curl -i -X OPTIONS --request-target '*' http://localhost:3000"],
-  ['a host of its own', { target: '/', headers: { Host: '[' } }, "curl -i -H 'Host: [' http://localhost:3000/"],
+  [
+    'a body',
+    { method: 'POST', target: '/u', json: { n: "O'Hara" } },
+    `curl -i -H 'Content-Type: application/json' --data-binary '{"n":"O'\\''Hara"}' http://localhost:3000/u`,
+  ],
+  [
+    'a target that curl would tidy',
+    { target: '//' },
+    "curl -i --request-target '//' http://localhost:3000",
+  ],
+  [
+    'dot segments',
+    { target: '/a/../b' },
+    "curl -i --request-target '/a/../b' http://localhost:3000",
+  ],
+  [
+    'an asterisk',
+    { method: 'OPTIONS', target: '*' },
+    "curl -i -X OPTIONS --request-target '*' http://localhost:3000",
+  ],
+  [
+    'a host of its own',
+    { target: '/', headers: { Host: '[' } },
+    "curl -i -H 'Host: [' http://localhost:3000/",
+  ],
 ] as const) {
   test(`${what} is repeated with curl`, () => assert.equal(line(options), wanted));
 }

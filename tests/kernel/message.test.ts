@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { readMessage } from '../../scripts/kernel/message.ts';
 
-const read = (text: string | Buffer, { method = 'GET', ended = false } = {}) => readMessage(Buffer.from(text), { method, ended });
+const read = (text: string | Buffer, { method = 'GET', ended = false } = {}) =>
+  readMessage(Buffer.from(text), { method, ended });
 
 function whole(text: string | Buffer, options?: { method?: string; ended?: boolean }) {
   const reading = read(text, options);
@@ -26,7 +27,9 @@ test('a stated length that was not reached is told in bytes', () => {
 });
 
 test('chunks are joined, extensions and trailers passed over', () => {
-  const { message } = whole('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3;x=y\r\nabc\r\n2\r\nde\r\n0\r\nX-Sum: 1\r\n\r\n');
+  const { message } = whole(
+    'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3;x=y\r\nabc\r\n2\r\nde\r\n0\r\nX-Sum: 1\r\n\r\n',
+  );
   assert.equal(message.framing, 'chunked');
   assert.equal(message.body.toString(), 'abcde');
 });
@@ -67,12 +70,22 @@ for (const [what, head, method] of [
 }
 
 test('interim responses are passed over', () => {
-  assert.equal(whole('HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n').message.status, 200);
+  assert.equal(
+    whole('HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n').message
+      .status,
+    200,
+  );
 });
 
 test('header fields keep their letters and their order', () => {
-  const { message } = whole('HTTP/1.1 200 OK\r\nX-a: 1\r\nSET-cookie: b\r\nset-Cookie: c\r\nContent-Length: 0\r\n\r\n');
-  assert.deepEqual(message.rawHeaders.slice(0, 3), [['X-a', '1'], ['SET-cookie', 'b'], ['set-Cookie', 'c']]);
+  const { message } = whole(
+    'HTTP/1.1 200 OK\r\nX-a: 1\r\nSET-cookie: b\r\nset-Cookie: c\r\nContent-Length: 0\r\n\r\n',
+  );
+  assert.deepEqual(message.rawHeaders.slice(0, 3), [
+    ['X-a', '1'],
+    ['SET-cookie', 'b'],
+    ['set-Cookie', 'c'],
+  ]);
 });
 
 test('a reason phrase may be empty or missing', () => {

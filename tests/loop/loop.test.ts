@@ -1,7 +1,17 @@
 /** The lesson loop on a real terminal: by keys through a lesson, saves of every kind, and sudden ends. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, openSync, readdirSync, readFileSync, renameSync, writeFileSync, writeSync, closeSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  writeFileSync,
+  writeSync,
+  closeSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { scratchProject } from '../../scripts/bench/scratch.ts';
@@ -31,16 +41,27 @@ function save(text: string): void {
 }
 
 const open = (words: string[] = [lesson.name], env: Record<string, string> = {}): Terminal =>
-  new Terminal([process.execPath, join(project.dir, 'scripts/run.mjs'), 'lesson', ...words], { cwd: project.dir, rows: 44, env });
+  new Terminal([process.execPath, join(project.dir, 'scripts/run.mjs'), 'lesson', ...words], {
+    cwd: project.dir,
+    rows: 44,
+    env,
+  });
 
 /** The screen as it stands: what was drawn last. */
 function screen(terminal: Terminal): string {
   const frame = terminal.text.split('\u001b[H').at(-1) ?? '';
-  return plain(frame).replace(/\r+\n/g, '\n').replace(/[ \t]+$/gm, '').trimEnd();
+  return plain(frame)
+    .replace(/\r+\n/g, '\n')
+    .replace(/[ \t]+$/gm, '')
+    .trimEnd();
 }
 
 const shows = (terminal: Terminal, text: string | RegExp): Promise<void> =>
-  terminal.until(() => (typeof text === 'string' ? screen(terminal).includes(text) : text.test(screen(terminal))), 40_000);
+  terminal.until(
+    () =>
+      typeof text === 'string' ? screen(terminal).includes(text) : text.test(screen(terminal)),
+    40_000,
+  );
 
 /** Compares a screen with the one that was looked at and found good; `WRITE_GOLDEN=1` writes it anew. */
 function golden(name: string, actual: string): void {
@@ -50,7 +71,11 @@ function golden(name: string, actual: string): void {
     mkdirSync(goldenDir, { recursive: true });
     writeFileSync(path, text);
   }
-  assert.equal(text, readFileSync(path, 'utf8'), `the screen "${name}" differs from tests/golden/loop/${name}.txt`);
+  assert.equal(
+    text,
+    readFileSync(path, 'utf8'),
+    `the screen "${name}" differs from tests/golden/loop/${name}.txt`,
+  );
 }
 
 /** Processes that belong to the scratch project. */
@@ -61,7 +86,8 @@ const left = (): string[] =>
 
 async function nothingLeft(): Promise<void> {
   const end = Date.now() + 10_000;
-  while (left().length > 0 && Date.now() < end) await new Promise((resolve) => setTimeout(resolve, 50));
+  while (left().length > 0 && Date.now() < end)
+    await new Promise((resolve) => setTimeout(resolve, 50));
   assert.deepEqual(left(), []);
 }
 
@@ -107,7 +133,10 @@ test('a whole lesson goes by keys', async () => {
     assert.equal(readFileSync(file(), 'utf8'), stub);
     const copies = readdirSync(join(kept(), 'kept', lesson.name));
     assert.equal(copies.length, 1);
-    assert.equal(readFileSync(join(kept(), 'kept', lesson.name, copies[0] ?? ''), 'utf8'), solution);
+    assert.equal(
+      readFileSync(join(kept(), 'kept', lesson.name, copies[0] ?? ''), 'utf8'),
+      solution,
+    );
 
     terminal.type('n');
     await shows(terminal, 'Lesson 4: ');
@@ -166,7 +195,11 @@ test('however an editor saves, there is one verdict on the final text', async ()
       writeFileSync(file(), solution);
       save(wrong + `// ${way}\n`);
       await shows(terminal, /fails|The program/);
-      assert.equal(terminal.text.split('\u001b[H').filter((frame) => frame.includes('Lesson done.')).length, 0, `${way}: the same text was judged again`);
+      assert.equal(
+        terminal.text.split('\u001b[H').filter((frame) => frame.includes('Lesson done.')).length,
+        0,
+        `${way}: the same text was judged again`,
+      );
     }
     terminal.type('\u0003');
     await terminal.until(() => terminal.exited || terminal.text.includes('\u001b[?1049l'));
@@ -187,7 +220,11 @@ test('a save during a run gives it up', async () => {
     const began = performance.now();
     save(solution);
     await shows(terminal, 'Lesson done.');
-    assert.doesNotMatch(plain(terminal.text), /never reached listen/, 'the run that was given up still spoke');
+    assert.doesNotMatch(
+      plain(terminal.text),
+      /never reached listen/,
+      'the run that was given up still spoke',
+    );
     assert.ok(performance.now() - began < 30_000);
     terminal.type('q');
   } finally {
@@ -228,7 +265,9 @@ test('killed at any moment it loses nothing and leaves nothing', async () => {
       await terminal.until((shown) => shown.includes('Lesson 3'), 40_000);
       save(`${text}// round ${round}\n`);
       await new Promise((resolve) => setTimeout(resolve, Math.random() * 1500));
-      const pids = left().filter((line) => /run\.mjs lesson/.test(line) && !/script -q/.test(line)).map((line) => Number(line.trim().split(' ')[0]));
+      const pids = left()
+        .filter((line) => /run\.mjs lesson/.test(line) && !/script -q/.test(line))
+        .map((line) => Number(line.trim().split(' ')[0]));
       for (const pid of pids) {
         try {
           process.kill(pid, 'SIGKILL');
@@ -242,6 +281,10 @@ test('killed at any moment it loses nothing and leaves nothing', async () => {
     await nothingLeft();
     assert.equal(readFileSync(file(), 'utf8'), `${text}// round ${round}\n`);
     const progress = join(kept(), 'progress.json');
-    if (existsSync(progress)) assert.equal((JSON.parse(readFileSync(progress, 'utf8')) as { schema: string }).schema, 'workbook/progress/v1');
+    if (existsSync(progress))
+      assert.equal(
+        (JSON.parse(readFileSync(progress, 'utf8')) as { schema: string }).schema,
+        'workbook/progress/v1',
+      );
   }
 });

@@ -10,7 +10,9 @@ export async function askAll<Case>(
   cases: readonly Case[],
   ask: (one: Case) => Promise<Answer>,
 ): Promise<(readonly [Case, Answer])[]> {
-  const settled = await Promise.allSettled(cases.map(async (one) => [one, await ask(one)] as const));
+  const settled = await Promise.allSettled(
+    cases.map(async (one) => [one, await ask(one)] as const),
+  );
   const failure = settled.find((result) => result.status === 'rejected');
   if (failure && t.program.exit) {
     await t.restart();

@@ -8,19 +8,30 @@ const { env, platform } = process;
 /** Where the three are found, apart from the folders of PATH. */
 const usualPlaces: Partial<Record<NodeJS.Platform, string[]>> = {
   darwin: ['', env['HOME'] ?? ''].flatMap((home) =>
-    ['Google Chrome', 'Chromium', 'Microsoft Edge'].map((name) => `${home}/Applications/${name}.app/Contents/MacOS/${name}`),
+    ['Google Chrome', 'Chromium', 'Microsoft Edge'].map(
+      (name) => `${home}/Applications/${name}.app/Contents/MacOS/${name}`,
+    ),
   ),
   win32: [env['PROGRAMFILES'], env['PROGRAMFILES(X86)'], env['LOCALAPPDATA']].flatMap((base) =>
     base === undefined
       ? []
-      : ['Google\\Chrome\\Application\\chrome.exe', 'Chromium\\Application\\chrome.exe', 'Microsoft\\Edge\\Application\\msedge.exe'].map(
-          (path) => join(base, path),
-        ),
+      : [
+          'Google\\Chrome\\Application\\chrome.exe',
+          'Chromium\\Application\\chrome.exe',
+          'Microsoft\\Edge\\Application\\msedge.exe',
+        ].map((path) => join(base, path)),
   ),
   linux: ['/opt/google/chrome/chrome', '/snap/bin/chromium', '/opt/microsoft/msedge/msedge'],
 };
 
-const commands = ['chromium', 'chromium-browser', 'google-chrome-stable', 'google-chrome', 'microsoft-edge-stable', 'microsoft-edge'];
+const commands = [
+  'chromium',
+  'chromium-browser',
+  'google-chrome-stable',
+  'google-chrome',
+  'microsoft-edge-stable',
+  'microsoft-edge',
+];
 
 /**
  * The browser's program: what `CHROME_PATH` names, or one in the usual places. `undefined` where there is none.
@@ -72,7 +83,12 @@ export async function withBrowser<T>(use: (browser: Browser) => Promise<T>): Pro
   if (executablePath === undefined) throw new Error(howToGetOne);
   const { chromium } = await import('playwright-core');
   // Playwright makes the profile's folder for each launch, and removes it.
-  const browser = await chromium.launch({ executablePath, headless: true, args: switches, timeout: 30_000 });
+  const browser = await chromium.launch({
+    executablePath,
+    headless: true,
+    args: switches,
+    timeout: 30_000,
+  });
   try {
     return await use(browser);
   } finally {

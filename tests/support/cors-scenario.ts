@@ -27,13 +27,21 @@ export const asks: Ask[] = [
   { method: 'PUT', path: '/team/count', headers: json, friend: 200, stranger: 'blocked' },
   { method: 'GET', path: '/team/me', cookies: true, friend: 'blocked', stranger: 'blocked' },
   { method: 'GET', path: '/account/me', cookies: true, friend: 200, stranger: 'blocked' },
-  { method: 'PUT', path: '/account/count', headers: json, cookies: true, friend: 200, stranger: 'blocked' },
+  {
+    method: 'PUT',
+    path: '/account/count',
+    headers: json,
+    cookies: true,
+    friend: 200,
+    stranger: 'blocked',
+  },
   { method: 'GET', path: '/careless/me', cookies: true, friend: 'blocked', stranger: 'blocked' },
   // By now the browser has a cookie to send.
   { method: 'GET', path: '/account/me', cookies: true, friend: 200, stranger: 'blocked' },
 ];
 
-export const described = ({ method, path, cookies }: Ask): string => `${method} ${path}${cookies ? ' with cookies' : ''}`;
+export const described = ({ method, path, cookies }: Ask): string =>
+  `${method} ${path}${cookies ? ' with cookies' : ''}`;
 
 /** What a page saw of one ask, and why. */
 export interface Seen {
@@ -48,30 +56,45 @@ export async function likeABrowser(t: Trial, origin: string, ask: Ask): Promise<
   const refusal = (answer: Answer): string | undefined => {
     const allowed = answer.header('Access-Control-Allow-Origin');
     if (allowed === undefined) return 'no Access-Control-Allow-Origin';
-    if (allowed !== origin && (cookies || allowed !== '*')) return `Access-Control-Allow-Origin is ${allowed}`;
-    if (cookies && answer.header('Access-Control-Allow-Credentials') !== 'true') return 'Access-Control-Allow-Credentials is not true';
+    if (allowed !== origin && (cookies || allowed !== '*'))
+      return `Access-Control-Allow-Origin is ${allowed}`;
+    if (cookies && answer.header('Access-Control-Allow-Credentials') !== 'true')
+      return 'Access-Control-Allow-Credentials is not true';
     return undefined;
   };
-  const list = (answer: Answer, name: string): string[] => (answer.header(name) ?? '').split(',').map((item) => item.trim());
+  const list = (answer: Answer, name: string): string[] =>
+    (answer.header(name) ?? '').split(',').map((item) => item.trim());
 
   if (!['GET', 'HEAD', 'POST'].includes(method) || Object.keys(headers).length > 0) {
-    const names = Object.keys(headers).map((name) => name.toLowerCase()).sort();
+    const names = Object.keys(headers)
+      .map((name) => name.toLowerCase())
+      .sort();
     const preflight = await t.send({
       method: 'OPTIONS',
       target: path,
-      headers: { Origin: origin, 'Access-Control-Request-Method': method, 'Access-Control-Request-Headers': names.join(',') },
+      headers: {
+        Origin: origin,
+        'Access-Control-Request-Method': method,
+        'Access-Control-Request-Headers': names.join(','),
+      },
     });
     const no = refusal(preflight);
     if (no !== undefined) return blocked(`the answer to the preflight: ${no}`);
-    if (preflight.status < 200 || preflight.status > 299) return blocked(`the preflight was answered with status ${preflight.status}`);
-    if (!list(preflight, 'Access-Control-Allow-Methods').includes(method)) return blocked(`Access-Control-Allow-Methods lacks ${method}`);
-    const allowed = list(preflight, 'Access-Control-Allow-Headers').map((name) => name.toLowerCase());
+    if (preflight.status < 200 || preflight.status > 299)
+      return blocked(`the preflight was answered with status ${preflight.status}`);
+    if (!list(preflight, 'Access-Control-Allow-Methods').includes(method))
+      return blocked(`Access-Control-Allow-Methods lacks ${method}`);
+    const allowed = list(preflight, 'Access-Control-Allow-Headers').map((name) =>
+      name.toLowerCase(),
+    );
     const missing = names.find((name) => !allowed.includes(name));
     if (missing !== undefined) return blocked(`Access-Control-Allow-Headers lacks ${missing}`);
   }
   const answer = await t.send({ method, target: path, headers: { ...headers, Origin: origin } });
   const no = refusal(answer);
-  return no === undefined ? { result: answer.status, why: 'the header fields allow it' } : blocked(no);
+  return no === undefined
+    ? { result: answer.status, why: 'the header fields allow it' }
+    : blocked(no);
 }
 
 /** What the two pages saw in a real browser, in the order of `asks`, and what stood in their consoles. */
@@ -101,7 +124,10 @@ export async function servePage(): Promise<{ origin: string; close: () => void }
 }
 
 /** Lets each page in turn ask the API on this port everything, in one browser. */
-export function inABrowser<Who extends string>(port: number, pages: Record<Who, string>): Promise<Record<Who, Visit>> {
+export function inABrowser<Who extends string>(
+  port: number,
+  pages: Record<Who, string>,
+): Promise<Record<Who, Visit>> {
   return withBrowser(async (browser) => {
     const visits = {} as Record<Who, Visit>;
     for (const who of Object.keys(pages) as Who[]) {
@@ -130,13 +156,16 @@ export function inABrowser<Who extends string>(port: number, pages: Record<Who, 
           [`http://127.0.0.1:${port}`, ask] as const,
         );
         // The browser writes to the console before or just after it rejects; wait for the line that must come.
-        for (let n = 0; result === 'blocked' && n < 200 && lines.length === from; n++) await page.waitForTimeout(10);
+        for (let n = 0; result === 'blocked' && n < 200 && lines.length === from; n++)
+          await page.waitForTimeout(10);
         told.push({ result, text, from });
       }
       visits[who] = {
         seen: told.map(({ result, text, from }, index) => ({
           result,
-          why: lines.slice(from, told[index + 1]?.from).find((line) => line.includes('CORS policy')) ?? text,
+          why:
+            lines.slice(from, told[index + 1]?.from).find((line) => line.includes('CORS policy')) ??
+            text,
         })),
         console: lines,
         last: told.at(-1)?.text ?? '',

@@ -21,7 +21,11 @@ export interface LoadResult {
 }
 
 /** Keeps `clients` connections busy until the program is gone or hangs up; `signal` is called once enough answers have come. */
-export async function underLoad(t: Trial, { clients, answers, target, begun }: Load, signal: () => void): Promise<LoadResult> {
+export async function underLoad(
+  t: Trial,
+  { clients, answers, target, begun }: Load,
+  signal: () => void,
+): Promise<LoadResult> {
   let answered = 0;
   const failed: { id: string; exchange: Exchange }[] = [];
   const odd = new Map<number, number>();
@@ -41,7 +45,9 @@ export async function underLoad(t: Trial, { clients, answers, target, begun }: L
       }
       if (message.status !== 200) odd.set(message.status, (odd.get(message.status) ?? 0) + 1);
       if (++answered >= answers) enough();
-      const hungUp = message.rawHeaders.some(([field, value]) => /^connection$/i.test(field) && /close/i.test(value));
+      const hungUp = message.rawHeaders.some(
+        ([field, value]) => /^connection$/i.test(field) && /close/i.test(value),
+      );
       if (hungUp || connection.state !== 'open') break;
     }
     connection.destroy();

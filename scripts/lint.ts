@@ -1,0 +1,33 @@
+/** `npm run lint`: eslint and prettier, installed beside the project in scripts/lint. `--fix` mends what can be mended. */
+import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { projectRoot } from './kernel/course.ts';
+import { exitWith } from './show/exit.ts';
+
+await exitWith(() => {
+  const home = join(projectRoot, 'scripts/lint');
+  const run = (command: string, args: string[], cwd: string): number =>
+    spawnSync(command, args, { cwd, stdio: 'inherit', shell: process.platform === 'win32' })
+      .status ?? 2;
+  if (!existsSync(join(home, 'node_modules')) && run('npm', ['ci'], home) !== 0) return 2;
+  const fix = process.argv.includes('--fix');
+  const tool = (path: string): string => join(home, 'node_modules', path);
+  const eslint = run(
+    process.execPath,
+    [
+      tool('eslint/bin/eslint.js'),
+      '--config',
+      join(home, 'eslint.config.js'),
+      ...(fix ? ['--fix'] : []),
+      '.',
+    ],
+    projectRoot,
+  );
+  const prettier = run(
+    process.execPath,
+    [tool('prettier/bin/prettier.cjs'), fix ? '--write' : '--check', '--log-level', 'warn', '.'],
+    projectRoot,
+  );
+  return eslint === 0 && prettier === 0 ? 0 : 1;
+});
