@@ -8,7 +8,7 @@ import { test } from 'node:test';
 import { layOut, loadSuite } from '../scripts/kernel/catalogue.ts';
 import { findLesson, projectRoot, solutionsDir } from '../scripts/kernel/course.ts';
 import { judge } from '../scripts/kernel/judge.ts';
-import { marked } from '../scripts/kernel/procfs.ts';
+import { heldUp, marked } from '../scripts/kernel/procfs.ts';
 import type { Result } from '../scripts/kernel/result.ts';
 import { stubOf } from '../scripts/kernel/stub.ts';
 
@@ -25,6 +25,19 @@ const startMs = (() => {
   return Math.max(...times);
 })();
 const limitMs = 3000 * Math.max(1, startMs / 60);
+/** Where other programs hold this one up, its silence is waited for longer. */
+const heldUpMs = 20_000;
+
+/** Runs, and says whether this machine was too busy meanwhile for three seconds to mean anything. */
+async function watchingTheMachine<T>(run: () => Promise<T>): Promise<{ result: T; busy: boolean }> {
+  let busy = heldUp(process.pid);
+  const look = setInterval(() => (busy ||= heldUp(process.pid)), 100);
+  try {
+    return { result: await run(), busy };
+  } finally {
+    clearInterval(look);
+  }
+}
 
 async function judgeFault(lesson: ReturnType<typeof findLesson>, text: string): Promise<Result> {
   const { dir, remove } = await layOut(lesson);
@@ -50,12 +63,15 @@ for (const lesson of lessons) {
         t.test(file.replace('.ts', ''), async () => {
           const text = await readFile(join(folder, file), 'utf8');
           const wanted = /^\/\/ Fault: (.+)$/m.exec(text)?.[1]?.split(' | ') ?? [];
-          const result = await judgeFault(lesson, text);
+          const { result, busy } = await watchingTheMachine(() => judgeFault(lesson, text));
           assert.ok(
             wanted.includes(diagnosisOf(result) ?? ''),
             `wanted ${wanted.join(' or ')}, got ${diagnosisOf(result)}: ${messageOf(result)}`,
           );
-          assert.ok(result.durationMs < limitMs, `it took ${result.durationMs} ms`);
+          assert.ok(
+            result.durationMs < (busy ? heldUpMs : limitMs),
+            `it took ${result.durationMs} ms`,
+          );
           assert.doesNotMatch(
             JSON.stringify(result),
             /node:internal|witness\.mjs|node_modules|scripts\/kernel/,

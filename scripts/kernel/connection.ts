@@ -16,7 +16,7 @@ export interface WaitOptions {
   maxBytes?: number;
 }
 
-export const defaults = { limitMs: 1000, maxBytes: 4 * 1024 * 1024, maxExtensions: 8 };
+export const defaults = { limitMs: 1000, maxBytes: 4 * 1024 * 1024, maxExtensions: 4 };
 
 /** A response that keeps coming for this many times the limit is an endless one. */
 const endlessAfter = 2;
