@@ -453,7 +453,8 @@ export class Program {
   /** Sends a signal to the program alone. */
   signal(name: NodeJS.Signals): void {
     this.ended = true;
-    if (!this.options.wrap) this.#child.kill(name);
+    // Node's permission model is no process around the program; a sandbox is.
+    if (this.#child.spawnfile === process.execPath) this.#child.kill(name);
     else if (this.innerPid !== this.pid) process.kill(this.innerPid, name);
   }
 
