@@ -867,6 +867,15 @@ export default suite('10-server-events', {
     const limited = t.on(program);
     const refusedTooEarly = { diagnosis: 'limit-too-low', message: 'MAX_CONNECTIONS is 3, and a client was refused its second or third connection. That many are allowed.' };
     const mine = limited.connect();
+    const fresh = await countsOn(mine);
+    // A program without a witness has been tried with a connection.
+    const probes = program.options.trusted ? 0 : 1;
+    t.check(fresh.requests === 1 && fresh.connections <= 1 + probes, {
+      diagnosis: 'count-begins-wrong',
+      message: 'The very first request asked for the counts, and they are higher than one connection and one request. The counts begin at 0.',
+      expected: '{"open":1,"connections":1,"requests":1}',
+      actual: JSON.stringify(fresh),
+    });
     await untilOpen(limited, mine, 1, 'although this is the only connection');
     await letIn(limited, refusedTooEarly);
     const last = await letIn(limited, refusedTooEarly);
@@ -883,8 +892,15 @@ export default suite('10-server-events', {
         });
       }
     }
+    const { connections } = await countsOn(mine);
     for (const nth of ['first', 'second', 'third', 'fourth']) await refusedOne(limited, nth);
-    await untilOpen(limited, mine, 3, 'while three connections are open and four more were refused');
+    const full = await untilOpen(limited, mine, 3, 'while three connections are open and four more were refused');
+    t.check(full.connections === connections, {
+      diagnosis: 'refused-counted',
+      message: `Four connections were refused, and connections went up by ${full.connections - connections}. It counts those that were let in; socket.destroy() ends the socket, not your function.`,
+      expected: `connections: ${connections}`,
+      actual: `connections: ${full.connections}`,
+    });
     if (process.platform === 'linux') {
       // Only there has a machine a second address on the loopback without being told to.
       const other = limited.connect('127.0.0.2');

@@ -24,12 +24,23 @@ function trialOf(file: string, seed: number): { t: Trial; end: () => Promise<voi
   const none = (): never => {
     throw new Error('here every program is a copy');
   };
-  const bench = { trusted: true, root: solutionsDir, seed, keepAlive: false, limitMs: 2000, program: none, restart: none };
+  const bench = {
+    trusted: true,
+    root: solutionsDir,
+    seed,
+    keepAlive: false,
+    limitMs: 2000,
+    program: none,
+    restart: none,
+  };
   const t = new Trial(
     {
       ...bench,
       async start({ env = {} }) {
-        const program = await startListening({ file, cwd: projectRoot, trusted: true, env }, solutionsDir);
+        const program = await startListening(
+          { file, cwd: projectRoot, trusted: true, env },
+          solutionsDir,
+        );
         programs.push(program);
         return program;
       },
@@ -49,7 +60,11 @@ for (let round = 1; round <= rounds; round++) {
     try {
       const copy = await Copy.start(t);
       const result = await underLoad(copy, { clients: t.int(4, 16), answers: t.int(20, 200) });
-      assert.deepEqual(result.lost.map(({ id, exchange }) => [id, exchange.outcome]), [], `${copy.ending}`);
+      assert.deepEqual(
+        result.lost.map(({ id, exchange }) => [id, exchange.outcome]),
+        [],
+        `${copy.ending}`,
+      );
       assert.equal(copy.program.exit?.code, 0, copy.ending);
       // Nothing is promised to those who come when it is too late; here nobody does.
       if (result.turnedAway > 0) console.log(`# round ${round}: ${result.turnedAway} turned away`);
@@ -80,44 +95,96 @@ server.listen(Number(process.env.PORT), '127.0.0.1');
 
 const head = (target: string): string => `GET ${target} HTTP/1.1\r\nHost: localhost\r\n\r\n`;
 
-test('a large answer to a slow client is whole', { skip: process.platform === 'win32' }, async () => {
-  const size = 20 * 1024 * 1024;
-  const { t, end } = trialOf(await programWith(`(req, res) => res.end(Buffer.alloc(${size}, 'x'))`), 1);
-  try {
-    const copy = await Copy.start(t);
-    const client = copy.t.connect();
-    await client.write(head('/'));
-    assert.ok(await client.until((bytes) => bytes.length > 0));
-    client.pause();
-    await copy.drain();
-    // Longer than the solution waits before it closes what is idle: server.close() would cut here at once.
-    await sleep(250);
-    client.resume();
-    const exchange = await client.attempt({ maxBytes: 2 * size, limit: 5000 });
-    assert.equal(exchange.message?.body.length, size, exchange.outcome);
-    client.end();
-    await copy.gone({ diagnosis: 'still-running', message: 'The process still runs.' });
-  } finally {
-    await end();
-  }
-});
-
-test('a client that has sent ahead gets all its answers', { skip: process.platform === 'win32' }, async () => {
-  const handler = `(req, res) => { console.log(req.url); setTimeout(() => res.end(req.url), 200); }`;
-  const { t, end } = trialOf(await programWith(handler), 1);
-  try {
-    const copy = await Copy.start(t);
-    const client = copy.t.connect();
-    await client.write(head('/one') + head('/two') + head('/three'));
-    assert.ok(await copy.program.waitForOutput('/three'));
-    await copy.drain();
-    for (const target of ['/one', '/two', '/three']) {
-      const answer = await copy.wholeAnswer(client, 'GET', target);
-      answer.expectText(target);
+test(
+  'a large answer to a slow client is whole',
+  { skip: process.platform === 'win32' },
+  async () => {
+    const size = 20 * 1024 * 1024;
+    const { t, end } = trialOf(
+      await programWith(`(req, res) => res.end(Buffer.alloc(${size}, 'x'))`),
+      1,
+    );
+    try {
+      const copy = await Copy.start(t);
+      const client = copy.t.connect();
+      await client.write(head('/'));
+      assert.ok(await client.until((bytes) => bytes.length > 0));
+      client.pause();
+      await copy.drain();
+      // Longer than the solution waits before it closes what is idle: server.close() would cut here at once.
+      await sleep(250);
+      client.resume();
+      const exchange = await client.attempt({ maxBytes: 2 * size, limit: 5000 });
+      assert.equal(exchange.message?.body.length, size, exchange.outcome);
+      client.end();
+      await copy.gone({ diagnosis: 'still-running', message: 'The process still runs.' });
+    } finally {
+      await end();
     }
-    client.end();
-    await copy.gone({ diagnosis: 'still-running', message: 'The process still runs.' });
-  } finally {
-    await end();
-  }
-});
+  },
+);
+
+test(
+  'a connection that never spoke holds nobody',
+  { skip: process.platform === 'win32' },
+  async () => {
+    const { t, end } = trialOf(join(lesson, 'server.ts'), 1);
+    try {
+      const copy = await Copy.start(t);
+      const silent = copy.t.connect();
+      await silent.opened();
+      (await copy.t.get('/')).expectStatus(200);
+      await copy.drain('SIGTERM', false);
+      await silent.closed();
+      silent.end();
+      await copy.gone({ diagnosis: 'still-running', message: 'The process still runs.' });
+    } finally {
+      await end();
+    }
+  },
+);
+
+test(
+  'a socket that is upgraded while draining is ended',
+  { skip: process.platform === 'win32' },
+  async () => {
+    const { t, end } = trialOf(join(lesson, 'server.ts'), 1);
+    try {
+      const copy = await Copy.start(t);
+      const late = copy.t.connect();
+      await late.write('GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: echo\r\n');
+      for (let n = 0; n < 3; n++) await copy.t.get('/');
+      await copy.drain('SIGTERM', false);
+      await late.write('Connection: Upgrade\r\n\r\n');
+      assert.notEqual(await late.closed(), 'open');
+      late.end();
+      await copy.gone({ diagnosis: 'still-running', message: 'The process still runs.' });
+    } finally {
+      await end();
+    }
+  },
+);
+
+test(
+  'a client that has sent ahead gets all its answers',
+  { skip: process.platform === 'win32' },
+  async () => {
+    const handler = `(req, res) => { console.log(req.url); setTimeout(() => res.end(req.url), 200); }`;
+    const { t, end } = trialOf(await programWith(handler), 1);
+    try {
+      const copy = await Copy.start(t);
+      const client = copy.t.connect();
+      await client.write(head('/one') + head('/two') + head('/three'));
+      assert.ok(await copy.program.waitForOutput('/three'));
+      await copy.drain();
+      for (const target of ['/one', '/two', '/three']) {
+        const answer = await copy.wholeAnswer(client, 'GET', target);
+        answer.expectText(target);
+      }
+      client.end();
+      await copy.gone({ diagnosis: 'still-running', message: 'The process still runs.' });
+    } finally {
+      await end();
+    }
+  },
+);

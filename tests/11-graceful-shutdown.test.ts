@@ -623,12 +623,28 @@ export default suite('11-graceful-shutdown', {
     };
     const left = async (): Promise<void> => {
       const copy = await Copy.start(t);
+      // Before the signal nobody is hung up on.
+      const patient = copy.t.connect();
+      await ask(patient, '/');
+      await copy.t.get('/slow?ms=150');
+      await patient.write(request('/'));
+      const still = await patient.attempt();
+      if (still.outcome !== 'answered') {
+        copy.fail({
+          diagnosis: 'idle-closed-before-signal',
+          message: 'Long before any signal, a connection that had been idle for a moment was closed. Hang up on idle connections only while draining.',
+          expected: 'another answer on the same connection',
+          actual: still.outcome,
+          exchange: still,
+        });
+      }
       const connection = copy.t.connect();
       await connection.write(request('/slow?ms=60000'));
       await beforeAnswer(copy, connection, 'GET', '/slow?ms=60000');
       await connection.until((bytes) => bytes.includes('first\n'));
       await copy.drain();
       connection.reset();
+      patient.end();
       await copy.gone({
         diagnosis: 'waits-for-who-left',
         message: "The only client in flight has left, and the process still waits for it. An answer that loses its client never has its 'finish'; 'close' always comes.",

@@ -65,7 +65,7 @@ export function acceptWebSockets(
   talk: (socket: Duplex, head: Buffer) => void,
 ): void {
   server.on('upgrade', (req, socket, head) => {
-    const key = req.headers['sec-websocket-key'] ?? '';
+    const key = req.headers['sec-websocket-key'];
 
     // TODO(step 7): Refuse every other upgrade
     if (req.url !== path) return refuse(socket, 501, [], 'TODO(step 7): Refuse every other upgrade');
@@ -79,7 +79,7 @@ function refuse(
   socket: Duplex,
   status: number,
   fields: string[] = [],
-  reason = STATUS_CODES[status] ?? '',
+  reason = `${STATUS_CODES[status]}`,
 ): void {
   const head = [
     `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,

@@ -2,6 +2,7 @@
 // Fails: step 5, silent-left-open
 import { createHash } from 'node:crypto';
 import { STATUS_CODES, type Server } from 'node:http';
+import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 
 /** What a server has seen so far. */
@@ -53,19 +54,18 @@ export function logRequests(server: Server): void {
 /** Counts, and hangs up at once on a client address that already holds `maxPerClient` connections. */
 export function limitConnections(server: Server, maxPerClient: number): Counts {
   const counts: Counts = { open: 0, connections: 0, requests: 0 };
-  const held = new Map<string, number>();
+  const held = new Map<string | undefined, Set<Socket>>();
   server.on('connection', (socket) => {
-    const { remoteAddress: client } = socket;
-    const before = held.get(client ?? '') ?? 0;
-    if (client === undefined || before >= maxPerClient) return socket.destroy();
-    held.set(client, before + 1);
+    const { remoteAddress } = socket;
+    const mates = held.get(remoteAddress) ?? new Set();
+    if (mates.size >= maxPerClient) return socket.destroy();
+    held.set(remoteAddress, mates.add(socket));
     counts.open += 1;
     counts.connections += 1;
     socket.on('close', () => {
       counts.open -= 1;
-      const left = (held.get(client) ?? 0) - 1;
-      if (left > 0) held.set(client, left);
-      else held.delete(client);
+      mates.delete(socket);
+      if (mates.size === 0) held.delete(remoteAddress);
     });
   });
   server.on('request', () => {
@@ -107,7 +107,7 @@ export function acceptWebSockets(
   talk: (socket: Duplex, head: Buffer) => void,
 ): void {
   server.on('upgrade', (req, socket, head) => {
-    const key = req.headers['sec-websocket-key'] ?? '';
+    const key = req.headers['sec-websocket-key'];
 
     // Node has taken its own listeners off: without this one, a reset would end the process.
     socket.on('error', () => socket.destroy());
@@ -115,7 +115,9 @@ export function acceptWebSockets(
       return refuse(socket, 426, ['Upgrade: websocket']);
     }
     if (req.url?.split('?')[0] !== path) return refuse(socket, 404);
-    if (req.method !== 'GET' || !/^[A-Za-z0-9+/]{22}==$/.test(key)) return refuse(socket, 400);
+    if (req.method !== 'GET' || !key || !/^[A-Za-z0-9+/]{22}==$/.test(key)) {
+      return refuse(socket, 400);
+    }
     if (req.headers['sec-websocket-version'] !== '13') {
       return refuse(socket, 426, ['Upgrade: websocket', 'Sec-WebSocket-Version: 13']);
     }
@@ -137,7 +139,7 @@ function refuse(
   socket: Duplex,
   status: number,
   fields: string[] = [],
-  reason = STATUS_CODES[status] ?? '',
+  reason = `${STATUS_CODES[status]}`,
 ): void {
   const head = [
     `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
