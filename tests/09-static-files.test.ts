@@ -609,13 +609,22 @@ async function survivesAFailingOpen(t: Trial, tree: Tree): Promise<void> {
   }
   const failing = 'The file could not be opened (the system refused), and';
   const expected = 'status 404 or 500, or a closed connection';
-  if (await t.settle().then(() => false, () => true)) {
+  const died = await t.settle().then(() => undefined, (failure: unknown) => failure);
+  if (died) {
+    const { stderr } = t.program;
+    const shown = { expected, actual: 'the program ended', exchange };
+    if (stderr.includes('ERR_HTTP_HEADERS_SENT')) {
+      t.fail({
+        diagnosis: 'answered-after-head',
+        message: `${failing} the error was answered with a second head, which stopped the whole server. Once writeHead has run, all that can be done is to close the connection; look at res.headersSent.`,
+        ...shown,
+      });
+    }
+    if (!/EMFILE|EACCES|EPERM/.test(stderr)) throw died;
     t.fail({
       diagnosis: 'stream-error-unheard',
       message: `${failing} that stopped the whole server. A stream that fails emits 'error', and one that nobody listens to is thrown; pipe passes no errors on, pipeline does.`,
-      expected,
-      actual: 'the program ended',
-      exchange,
+      ...shown,
     });
   }
   const { outcome, message } = exchange;
