@@ -97,7 +97,7 @@ export function withPermissions(stage: string): (node: string[]) => string[] {
     command,
     flag,
     ...readable.map((path) => `--allow-fs-read=${existsSync(path) && !/\.\w+$/.test(path) ? join(path, '*') : path}`),
-    ...(stripsTypes ? [] : ['--allow-worker']),
+    ...(stripsTypes ? [] : ['--allow-worker', '--disable-warning=SecurityWarning']),
     ...(major >= 25 ? ['--allow-net'] : []),
     ...(major >= 24 ? ['--disable-sigusr1'] : []),
     ...withLoader(stage, args),
