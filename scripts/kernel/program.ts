@@ -222,9 +222,10 @@ export class Program {
         over({ code: null, signal: null });
       });
       // 'close' comes after the last output; a grandchild may hold the pipes open, so 'exit' is enough after a moment.
+      // Where this process was held up, the moment is over at once: the immediate lets the last words be read first.
       this.#child.on('close', (code, signal) => over({ code, signal }));
       this.#child.on('exit', (code, signal) =>
-        setTimeout(() => over({ code, signal }), 50).unref(),
+        setTimeout(() => setImmediate(over, { code, signal }), 50).unref(),
       );
     });
     if (options.trusted) this.#listenToWitness();
