@@ -92,7 +92,13 @@ function leave(): void {
 
 process.on('SIGINT', leave);
 process.on('SIGTERM', leave);
-if (process.env['SHUTDOWN_PIPE']) net.createServer(leave).unref().listen(process.env['SHUTDOWN_PIPE']).unref();
+if (process.env['SHUTDOWN_PIPE']) {
+  const stop = (socket: Socket): void => {
+    socket.destroy();
+    leave();
+  };
+  net.createServer(stop).listen(process.env['SHUTDOWN_PIPE']).unref();
+}
 
 app.listen(Number(process.env['PORT'] ?? 3000), () => {
   console.log('Server listening on http://localhost:' + (app.address() as { port: number }).port);
