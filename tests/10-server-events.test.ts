@@ -372,6 +372,8 @@ async function expectOtherErrorsThrown(t: Trial): Promise<void> {
 /* ---- step 5 ---- */
 
 async function expectLimits(t: Trial, wanted: Record<'headersTimeout' | 'requestTimeout' | 'keepAliveTimeout', number>): Promise<void> {
+  // On a busy machine a limit of 100 ms may pass before the request is read: then it is asked again.
+  for (let tries = 0; tries < 3 && /^connection-/.test((await t.attempt({ target: '/limits' })).outcome); tries++);
   const answer = await t.get('/limits');
   answer.expectStatus(200);
   const limits = answer.json() as Record<string, unknown>;
@@ -631,8 +633,15 @@ export default suite('10-server-events', {
     await connection.closed();
     const each = ['request', 'response finish', 'response close'];
     const expected = ['connection', ...each, ...each, 'connection close'];
-    await program.when(() => events().length >= before + expected.length, 400);
-    const seen = events().slice(before);
+    // When one more request has come, everything about the two before it has been printed.
+    await own.get('/');
+    const third = (): number => {
+      const requests = events().flatMap((event, index) => (event === 'request' && index >= before ? [index] : []));
+      return requests[2] ?? -1;
+    };
+    await program.when(() => third() >= 0, 400);
+    const seen = events().slice(before, third() < 0 ? undefined : third());
+    if (third() >= 0 && seen.at(-1) === 'connection') seen.pop();
     const both = { expected: expected.join('\n'), actual: shown(seen) };
     const times = (name: string): number => seen.filter((event) => event === name).length;
     const missing = ['listening', ...expected].find((name) => !events().includes(name));

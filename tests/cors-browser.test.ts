@@ -16,14 +16,25 @@ const none = findBrowser() === undefined;
 if (none && process.env['CI'] === 'true') throw new Error(howToGetOne);
 
 /** Starts a CORS program with one page on its list, and has both pages ask it everything. */
-async function visitsTo(wrong?: string): Promise<{ friend: Visit; stranger: Visit; log: string[] }> {
-  const { dir, remove } = await layOut(lesson, wrong && join(projectRoot, 'tests/wrong/07-cors', wrong));
+async function visitsTo(
+  wrong?: string,
+): Promise<{ friend: Visit; stranger: Visit; log: string[] }> {
+  const { dir, remove } = await layOut(
+    lesson,
+    wrong && join(projectRoot, 'tests/wrong/07-cors', wrong),
+  );
   const [friend, stranger] = await Promise.all([servePage(), servePage()]);
   let program: Program | undefined;
   try {
     const target = findTarget(dir);
-    program = await startListening(startOptions(lesson, target, { env: { ALLOWED_ORIGINS: friend.origin } }), target.dir);
-    const visits = await inABrowser(program.port, { friend: friend.origin, stranger: stranger.origin });
+    program = await startListening(
+      startOptions(lesson, target, { env: { ALLOWED_ORIGINS: friend.origin } }),
+      target.dir,
+    );
+    const visits = await inABrowser(program.port, {
+      friend: friend.origin,
+      stranger: stranger.origin,
+    });
     return { ...visits, log: program.stdout.split('\n') };
   } finally {
     await program?.stop();
@@ -33,29 +44,46 @@ async function visitsTo(wrong?: string): Promise<{ friend: Visit; stranger: Visi
   }
 }
 
-const blockedBy = (visit: Visit): string[] => visit.console.filter((line) => line.includes('blocked by CORS policy'));
+const blockedBy = (visit: Visit): string[] =>
+  visit.console.filter((line) => line.includes('blocked by CORS policy'));
 
 test('CORS in a browser', { skip: none && howToGetOne, timeout: 120_000 }, async (t) => {
   const visits = await visitsTo();
 
   for (const who of ['friend', 'stranger'] as const) {
     await t.test(`the ${who} sees what the header fields allow`, () => {
-      const seen = asks.map((ask, index) => `${described(ask)}: ${visits[who].seen[index]?.result}`);
-      assert.deepEqual(seen, asks.map((ask) => `${described(ask)}: ${ask[who]}`));
+      const seen = asks.map(
+        (ask, index) => `${described(ask)}: ${visits[who].seen[index]?.result}`,
+      );
+      assert.deepEqual(
+        seen,
+        asks.map((ask) => `${described(ask)}: ${ask[who]}`),
+      );
     });
   }
 
   await t.test("the stranger's console says what is missing", () => {
     const lines = blockedBy(visits.stranger);
-    assert.equal(lines.length, asks.filter(({ stranger }) => stranger === 'blocked').length, lines.join('\n'));
+    assert.equal(
+      lines.length,
+      asks.filter(({ stranger }) => stranger === 'blocked').length,
+      lines.join('\n'),
+    );
     assert.match(lines[0] ?? '', /No 'Access-Control-Allow-Origin' header is present/);
-    assert.ok(lines.some((line) => line.includes("Response to preflight request doesn't pass access control check")));
+    assert.ok(
+      lines.some((line) =>
+        line.includes("Response to preflight request doesn't pass access control check"),
+      ),
+    );
   });
 
   await t.test("the friend's console names cookies and nothing else", () => {
     const [team, careless, ...others] = blockedBy(visits.friend);
     assert.match(team ?? '', /'Access-Control-Allow-Credentials' header in the response is ''/);
-    assert.match(careless ?? '', /must not be the wildcard '\*' when the request's credentials mode is 'include'/);
+    assert.match(
+      careless ?? '',
+      /must not be the wildcard '\*' when the request's credentials mode is 'include'/,
+    );
     assert.deepEqual(others, []);
   });
 
@@ -64,7 +92,8 @@ test('CORS in a browser', { skip: none && howToGetOne, timeout: 120_000 }, async
   });
 
   await t.test('one preflight serves two requests', () => {
-    const count = (line: string): number => visits.log.filter((logged) => logged.startsWith(line)).length;
+    const count = (line: string): number =>
+      visits.log.filter((logged) => logged.startsWith(line)).length;
     // One for the friend, two for the stranger, who is told no each time and whose PUT is never sent.
     assert.equal(count('OPTIONS /team/count 204'), 3);
     assert.equal(count('PUT /team/count 200'), 2);
@@ -74,7 +103,10 @@ test('CORS in a browser', { skip: none && howToGetOne, timeout: 120_000 }, async
     const { friend, log } = await visitsTo('no-preflight.ts');
     const put = asks.findIndex(({ method, path }) => method === 'PUT' && path === '/team/count');
     assert.equal(friend.seen[put]?.result, 'blocked');
-    assert.match(friend.seen[put]?.why ?? '', /Response to preflight request doesn't pass access control check/);
+    assert.match(
+      friend.seen[put]?.why ?? '',
+      /Response to preflight request doesn't pass access control check/,
+    );
     assert.ok(!log.some((line) => line.startsWith('PUT')));
   });
 });
