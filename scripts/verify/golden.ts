@@ -46,6 +46,7 @@ const steady = (result: Result): Result => ({
 
 const steadyText = (text: string): string =>
   text
+    .replace(/(?:file:\/\/)?\/(?:[\w.-]+\/)+[\w.-]+\.ts\b/g, '…')
     .replace(/\b(Date: ).*?GMT/gi, '$1…')
     .replace(/\b\d+(?:\.\d+)? (s|ms|MB|%)(?![\w/])/g, '… $1')
     .replace(/(127\.0\.0\.1|localhost):\d{5}\b/g, '$1:…')

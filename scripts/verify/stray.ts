@@ -12,6 +12,7 @@ const shapes = [
   // What a program serves or reads: the same files in lessons/ and solutions/.
   String.raw`(?:lessons|solutions)/(${lesson})/[a-z-]+/.+`,
   String.raw`solutions/README\.md`,
+  String.raw`solutions/gradescope/(?:run_autograder|setup\.sh|README\.md)`,
   String.raw`solutions/(${lesson})/(?:NOTES\.md|${program})`,
   String.raw`tests/(${lesson})(?:\.[a-z-]+)?\.test\.ts`,
   String.raw`tests/[a-z][a-z-]*\.test\.ts`,
