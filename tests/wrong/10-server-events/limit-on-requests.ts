@@ -1,5 +1,5 @@
 // Wrong: limits the requests of a client in the place of its connections.
-// Fails: step 3, limit-counts-requests | limit-too-low
+// Fails: step 3, limit-counts-requests | limit-too-low | connection-closed
 import { createHash } from 'node:crypto';
 import { STATUS_CODES, type Server } from 'node:http';
 import type { Socket } from 'node:net';
