@@ -46,10 +46,23 @@ function plant(t: Trial): Tree {
     fs.mkdirSync(join(base, name, '..'), { recursive: true });
     fs.writeFileSync(join(base, name), content);
   };
-  for (const name of ['secret.txt', 'site-private/secret.txt', 'site/.env', 'site/.git/config', 'site/docs/.draft.html']) {
+  for (const name of [
+    'secret.txt',
+    'site-private/secret.txt',
+    'site/.env',
+    'site/.git/config',
+    'site/docs/.draft.html',
+  ]) {
     file(name, `${name}: ${secret}\n`);
   }
-  for (const name of ['plain.txt', 'index.html', 'docs/index.html', 'docs/deep/note.txt', 'v1.2/notes.txt', 'empty/other.dat']) {
+  for (const name of [
+    'plain.txt',
+    'index.html',
+    'docs/index.html',
+    'docs/deep/note.txt',
+    'v1.2/notes.txt',
+    'empty/other.dat',
+  ]) {
     file(`site/${name}`);
   }
   for (const { name } of oddNames) file(`site/${name}`);
@@ -73,7 +86,8 @@ function plant(t: Trial): Tree {
   } catch {
     // No FIFOs here.
   }
-  const socket = process.platform === 'win32' ? undefined : net.createServer().on('error', () => {});
+  const socket =
+    process.platform === 'win32' ? undefined : net.createServer().on('error', () => {});
   socket?.listen(join(root, 'socket'), () => tree.special.push('/socket')).unref();
   tree.remove = () => {
     socket?.close();
@@ -91,7 +105,8 @@ function plant(t: Trial): Tree {
 const notUtf8: Cause = {
   if: (a) => a.status === 404,
   diagnosis: 'decoded-not-as-utf8',
-  message: 'A name with a space is found and this one is not. The escapes of a path are bytes of UTF-8: one letter may take several of them.',
+  message:
+    'A name with a space is found and this one is not. The escapes of a path are bytes of UTF-8: one letter may take several of them.',
 };
 
 /** Names that need decoding, from the plain case to the odd ones; each with what else may be wrong with it. */
@@ -106,7 +121,8 @@ const oddNames: { name: string; target: string; cause?: Cause }[] = [
     cause: {
       if: (a) => a.status === 404,
       diagnosis: 'hash-lost',
-      message: 'The file is called c#.txt and was asked for as c%23.txt. decodeURI leaves %23 as it is; and a name that is decoded first and parsed as a URL then loses all from the # on.',
+      message:
+        'The file is called c#.txt and was asked for as c%23.txt. decodeURI leaves %23 as it is; and a name that is decoded first and parsed as a URL then loses all from the # on.',
     },
   },
   {
@@ -115,7 +131,8 @@ const oddNames: { name: string; target: string; cause?: Cause }[] = [
     cause: {
       if: (a) => a.status === 400 || a.status >= 500,
       diagnosis: 'decoded-twice',
-      message: 'The file is called 100%.txt and was asked for as 100%25.txt. Decoded once, that is its name; decode it once and no more.',
+      message:
+        'The file is called 100%.txt and was asked for as 100%25.txt. Decoded once, that is its name; decode it once and no more.',
     },
   },
   {
@@ -124,7 +141,8 @@ const oddNames: { name: string; target: string; cause?: Cause }[] = [
     cause: {
       if: (a) => a.status === 404,
       diagnosis: 'plus-decoded',
-      message: 'In a path a + is a +. Only in the query string of a form does it stand for a space.',
+      message:
+        'In a path a + is a +. Only in the query string of a form does it stand for a space.',
     },
   },
   ...(process.platform === 'win32'
@@ -136,7 +154,8 @@ const oddNames: { name: string; target: string; cause?: Cause }[] = [
           cause: {
             if: (a: Answer) => a.status >= 400,
             diagnosis: 'decoded-before-query',
-            message: 'The file is called what?.txt and was asked for as what%3F.txt. That ? belongs to the name: cut the query string off first, then decode.',
+            message:
+              'The file is called what?.txt and was asked for as what%3F.txt. That ? belongs to the name: cut the query string off first, then decode.',
           },
         },
       ]),
@@ -175,7 +194,8 @@ const on =
 type Failing = Omit<Cause, 'if'>;
 
 /** The step that a stub's answer names, or 0. */
-const todo = (answer: Answer): number => (answer.status === 501 ? Number(/TODO\(step (\d+)\)/.exec(answer.text)?.[1] ?? 0) : 0);
+const todo = (answer: Answer): number =>
+  answer.status === 501 ? Number(/TODO\(step (\d+)\)/.exec(answer.text)?.[1] ?? 0) : 0;
 
 /**
  * Runs the checks side by side. Where one fails, or the program dies, they run again one by one, each with the canary
@@ -183,7 +203,10 @@ const todo = (answer: Answer): number => (answer.status === 501 ? Number(/TODO\(
  */
 async function each(t: Trial, checks: (() => Promise<unknown>)[]): Promise<void> {
   const results = await Promise.allSettled(checks.map((check) => check()));
-  const died = await t.settle().then(() => false, () => true);
+  const died = await t.settle().then(
+    () => false,
+    () => true,
+  );
   const first = results.find((result) => result.status === 'rejected');
   if (!first && !died) return;
   if (died) await t.restart();
@@ -193,11 +216,13 @@ async function each(t: Trial, checks: (() => Promise<unknown>)[]): Promise<void>
   }
   if (!first) return;
   // One by one they are all right.
-  const outcome = first.reason instanceof StepFailure ? first.reason.failure.exchange?.outcome : undefined;
+  const outcome =
+    first.reason instanceof StepFailure ? first.reason.failure.exchange?.outcome : undefined;
   if (outcome === 'answered' || outcome === 'connection-closed') {
     t.fail({
       diagnosis: 'requests-mixed-up',
-      message: 'Asked one by one, every answer was right; asked side by side with others, this one was not. What belongs to one request must live inside the handler, not in a variable outside.',
+      message:
+        'Asked one by one, every answer was right; asked side by side with others, this one was not. What belongs to one request must live inside the handler, not in a variable outside.',
       exchange: first.reason.failure.exchange,
     });
   }
@@ -211,11 +236,18 @@ function letOn(answer: Answer, step: number, causes: Cause[] = []): void {
 }
 
 /** The request was turned down, with one of the statuses; the first is what the lesson asks for. */
-function turnedDown(answer: Answer, tree: Tree, step: number, statuses: number[], causes: Cause[] = []): void {
+function turnedDown(
+  answer: Answer,
+  tree: Tree,
+  step: number,
+  statuses: number[],
+  causes: Cause[] = [],
+): void {
   const told = unescape(answer.exchange.target).includes(tree.base); // What the client said itself is no secret.
   answer.expect(told || !answer.text.includes(tree.base), {
     diagnosis: 'path-disclosed',
-    message: 'The answer tells where the files lie on your machine. Such a path often comes with the message of an error; say something of your own to the client.',
+    message:
+      'The answer tells where the files lie on your machine. Such a path often comes with the message of an error; say something of your own to the client.',
     expected: 'a text without paths of the machine',
     actual: answer.text,
   });
@@ -244,7 +276,8 @@ function addsTheSlash(answer: Answer): boolean {
 const promisedTooEarly: OutcomeCauses = {
   'connection-closed': {
     diagnosis: 'promised-too-early',
-    message: 'The connection was closed without a response. Was status 200 set before it was known that a file can be sent? Once writeHead has run, no 404 can follow.',
+    message:
+      'The connection was closed without a response. Was status 200 set before it was known that a file can be sent? Once writeHead has run, no 404 can follow.',
   },
 };
 
@@ -258,7 +291,8 @@ const withNul = ['/%00', '/plain.txt%00', '/plain.txt%00.png'];
 
 const decodeThrew: Failing = {
   diagnosis: 'decode-threw',
-  message: 'decodeURIComponent throws on this target, and nothing but the last resort caught it. What the client typed wrong is the client\'s fault: 400.',
+  message:
+    "decodeURIComponent throws on this target, and nothing but the last resort caught it. What the client typed wrong is the client's fault: 400.",
 };
 
 // ---------------------------------------------------------------------------------------------
@@ -272,37 +306,64 @@ const waysOut = (tree: Tree): WayOut[] => [
   {
     targets: ['/../secret.txt', '/docs/../../secret.txt', '/docs/deep/../../../secret.txt'],
     diagnosis: 'climbed-out',
-    message: 'A file above the root was sent. path.join tidies a path, it does not fence it in: with enough ".." it leads anywhere.',
+    message:
+      'A file above the root was sent. path.join tidies a path, it does not fence it in: with enough ".." it leads anywhere.',
   },
   {
-    targets: ['/%2e%2e/secret.txt', '/.%2E/secret.txt', '/..%2fsecret.txt', '/%2e%2e%2fsecret.txt', '/docs%2f..%2f..%2Fsecret.txt', '/%2E%2E%2Fsecret.txt'],
+    targets: [
+      '/%2e%2e/secret.txt',
+      '/.%2E/secret.txt',
+      '/..%2fsecret.txt',
+      '/%2e%2e%2fsecret.txt',
+      '/docs%2f..%2f..%2Fsecret.txt',
+      '/%2E%2E%2Fsecret.txt',
+    ],
     diagnosis: 'decoded-after-check',
-    message: 'A file above the root was sent, because the ".." came encoded. A path is safe only if the check sees the same text that the file system will see: decode first, then check.',
+    message:
+      'A file above the root was sent, because the ".." came encoded. A path is safe only if the check sees the same text that the file system will see: decode first, then check.',
   },
   {
     targets: ['/%252e%252e%252fsecret.txt', '/..%252fsecret.txt'],
     diagnosis: 'decoded-twice',
-    message: 'A file above the root was sent: %252e was decoded to %2e, and that to a dot. Decode once and no more.',
+    message:
+      'A file above the root was sent: %252e was decoded to %2e, and that to a dot. Decode once and no more.',
   },
   {
-    targets: ['/..%2fsite-private%2fsecret.txt', '/../site-private/secret.txt', '/%2e%2e%2fsite-private/secret.txt'],
+    targets: [
+      '/..%2fsite-private%2fsecret.txt',
+      '/../site-private/secret.txt',
+      '/%2e%2e%2fsite-private/secret.txt',
+    ],
     diagnosis: 'sibling-served',
-    message: 'A file of the folder "site-private" was sent, which lies beside the root "site". Its path begins with the same letters: a check with startsWith needs the separator at the end of the root.',
+    message:
+      'A file of the folder "site-private" was sent, which lies beside the root "site". Its path begins with the same letters: a check with startsWith needs the separator at the end of the root.',
   },
   {
-    targets: [`/${tree.base}/secret.txt`, `${tree.base.startsWith('/') ? '' : '/'}${tree.base}/secret.txt`, `/${encodeURIComponent(`${tree.base}/secret.txt`)}`],
+    targets: [
+      `/${tree.base}/secret.txt`,
+      `${tree.base.startsWith('/') ? '' : '/'}${tree.base}/secret.txt`,
+      `/${encodeURIComponent(`${tree.base}/secret.txt`)}`,
+    ],
     diagnosis: 'absolute-path-served',
-    message: 'The target held an absolute path, and that file was sent. path.resolve forgets the root when what follows it is absolute.',
+    message:
+      'The target held an absolute path, and that file was sent. path.resolve forgets the root when what follows it is absolute.',
   },
   {
-    targets: ['/....//secret.txt', '/....%2f%2fsecret.txt', '/..././secret.txt', '/.%00./secret.txt'],
+    targets: [
+      '/....//secret.txt',
+      '/....%2f%2fsecret.txt',
+      '/..././secret.txt',
+      '/.%00./secret.txt',
+    ],
     diagnosis: 'dots-stripped',
-    message: 'A file above the root was sent. When ".." or other characters are cut out of a path, what is left can form a new ".."; refuse such a path instead of mending it.',
+    message:
+      'A file above the root was sent. When ".." or other characters are cut out of a path, what is left can form a new ".."; refuse such a path instead of mending it.',
   },
   {
     targets: ['/..%5csecret.txt', '/..\\secret.txt', '/docs%5c..%5c..%5csecret.txt'],
     diagnosis: 'backslash-served',
-    message: 'A file above the root was sent: the target held backslashes, which separate folders on Windows.',
+    message:
+      'A file above the root was sent: the target held backslashes, which separate folders on Windows.',
   },
 ];
 
@@ -310,22 +371,39 @@ const hidden = ['/.env', '/.git/config', '/docs/.draft.html', '/%2eenv', '/docs%
 
 async function staysInside(t: Trial, tree: Tree, target: string, leak: Failing): Promise<void> {
   const answer = await t.get(target, {
-    causes: { crashed: { diagnosis: 'path-crashed', message: `GET ${target} stopped the whole server. Whatever a client asks for, it gets an answer.` } },
-  });
-  answer.expect(!answer.text.includes(tree.secret), { ...leak, expected: 'status 404', actual: `status ${answer.status}, and the file's content` });
-  turnedDown(answer, tree, 3, [404, 403, 400], [
-    {
-      if: (a) => a.status === 200,
-      diagnosis: 'unknown-answered-200',
-      message: 'Status 200 says that this is the file that was asked for. There is no such file inside the root: 404.',
+    causes: {
+      crashed: {
+        diagnosis: 'path-crashed',
+        message: `GET ${target} stopped the whole server. Whatever a client asks for, it gets an answer.`,
+      },
     },
-    { if: (a) => a.status >= 500, ...brokeDown },
-  ]);
+  });
+  answer.expect(!answer.text.includes(tree.secret), {
+    ...leak,
+    expected: 'status 404',
+    actual: `status ${answer.status}, and the file's content`,
+  });
+  turnedDown(
+    answer,
+    tree,
+    3,
+    [404, 403, 400],
+    [
+      {
+        if: (a) => a.status === 200,
+        diagnosis: 'unknown-answered-200',
+        message:
+          'Status 200 says that this is the file that was asked for. There is no such file inside the root: 404.',
+      },
+      { if: (a) => a.status >= 500, ...brokeDown },
+    ],
+  );
 }
 
 const brokeDown: Failing = {
   diagnosis: 'server-error-for-client',
-  message: 'A status of 5xx says that the server is at fault. The client asked for something that it cannot have, and that is a 4xx.',
+  message:
+    'A status of 5xx says that the server is at fault. The client asked for something that it cannot have, and that is a 4xx.',
 };
 
 // ---------------------------------------------------------------------------------------------
@@ -335,36 +413,43 @@ const missing: Cause[] = [
   {
     if: (a) => a.status === 200 && a.text.includes('other.dat'),
     diagnosis: 'directory-listed',
-    message: 'The answer lists what is in the folder. A folder without an index.html is a 404: what is in it is nobody\'s business.',
+    message:
+      "The answer lists what is in the folder. A folder without an index.html is a 404: what is in it is nobody's business.",
   },
   {
     if: (a) => a.status === 200,
     diagnosis: 'unknown-answered-200',
-    message: 'Status 200 says that the body is the file that was asked for. No such file exists: 404.',
+    message:
+      'Status 200 says that the body is the file that was asked for. No such file exists: 404.',
   },
   {
     if: (a) => a.status >= 500,
     diagnosis: 'missing-is-500',
-    message: 'That there is no such file is no failure of the server. Look at the code of the error: ENOENT is not the only one that means "not there" (ENOTDIR, ELOOP, ENAMETOOLONG), and a folder or a socket is not a file that can be sent.',
+    message:
+      'That there is no such file is no failure of the server. Look at the code of the error: ENOENT is not the only one that means "not there" (ENOTDIR, ELOOP, ENAMETOOLONG), and a folder or a socket is not a file that can be sent.',
   },
 ];
 
 const notRegular: OutcomeCauses = {
   'no-answer': {
     diagnosis: 'not-a-regular-file',
-    message: 'There was no answer: /pipe is a FIFO, and opening it waits for somebody who writes. Four such requests, and every file request after them hangs too. Look at what stat says before you open a file.',
+    message:
+      'There was no answer: /pipe is a FIFO, and opening it waits for somebody who writes. Four such requests, and every file request after them hangs too. Look at what stat says before you open a file.',
   },
   crashed: {
     diagnosis: 'not-a-regular-file',
-    message: 'The server opened something that is not a file (a FIFO or a socket), and the error stopped it. Look at what stat says before you open a file.',
+    message:
+      'The server opened something that is not a file (a FIFO or a socket), and the error stopped it. Look at what stat says before you open a file.',
   },
   'connection-closed': {
     diagnosis: 'not-a-regular-file',
-    message: 'The connection was closed without a response: what was asked for is not a file (it is a FIFO or a socket). Look at what stat says before you open it.',
+    message:
+      'The connection was closed without a response: what was asked for is not a file (it is a FIFO or a socket). Look at what stat says before you open it.',
   },
   'response-never-ended': {
     diagnosis: 'not-a-regular-file',
-    message: 'The response began and never ended: /pipe is a FIFO, and reading it waits for somebody who writes. Look at what stat says before you open a file.',
+    message:
+      'The response began and never ended: /pipe is a FIFO, and reading it waits for somebody who writes. Look at what stat says before you open a file.',
   },
 };
 
@@ -373,21 +458,24 @@ const linksOut: { target: string; failing: Failing }[] = [
     target: '/link.txt',
     failing: {
       diagnosis: 'link-followed-out',
-      message: 'link.txt is a symbolic link to a file above the root, and that file was sent. stat and open follow links: ask realpath where the file really lies.',
+      message:
+        'link.txt is a symbolic link to a file above the root, and that file was sent. stat and open follow links: ask realpath where the file really lies.',
     },
   },
   {
     target: '/linked/secret.txt',
     failing: {
       diagnosis: 'link-followed-out',
-      message: 'linked is a symbolic link to the folder "site-private" beside the root "site", and a file there was sent. Ask realpath where the file really lies, and compare with the root and the separator after it: both names begin with "site".',
+      message:
+        'linked is a symbolic link to the folder "site-private" beside the root "site", and a file there was sent. Ask realpath where the file really lies, and compare with the root and the separator after it: both names begin with "site".',
     },
   },
   {
     target: '/portal/',
     failing: {
       diagnosis: 'index-link-followed-out',
-      message: 'The index.html of this folder is a symbolic link to a file above the root, and that file was sent. Check the path that you will open in the end, with index.html, not the one before it.',
+      message:
+        'The index.html of this folder is a symbolic link to a file above the root, and that file was sent. Check the path that you will open in the end, with index.html, not the one before it.',
     },
   },
 ];
@@ -417,13 +505,25 @@ const unknown: Kind = { extension: '', type: 'application/octet-stream', charset
 /** The Content-Type, with the charset where the lesson asks for it, however it is spelt. */
 function rightType(answer: Answer, kind: Kind): void {
   const split = (value: string): { type: string; charset: string | undefined } => {
-    const [type = '', ...parameters] = value.toLowerCase().split(';').map((part) => part.trim());
-    return { type, charset: parameters.find((part) => part.startsWith('charset='))?.slice(8).replaceAll('"', '') };
+    const [type = '', ...parameters] = value
+      .toLowerCase()
+      .split(';')
+      .map((part) => part.trim());
+    return {
+      type,
+      charset: parameters
+        .find((part) => part.startsWith('charset='))
+        ?.slice(8)
+        .replaceAll('"', ''),
+    };
   };
   const alias = kind.type === 'image/x-icon' ? ['image/vnd.microsoft.icon'] : [];
   const right = (value: string): boolean => {
     const { type, charset } = split(value);
-    return [kind.type, ...alias].includes(type) && (charset === 'utf-8' || (charset === undefined && kind.charset === 'allowed'));
+    return (
+      [kind.type, ...alias].includes(type) &&
+      (charset === 'utf-8' || (charset === undefined && kind.charset === 'allowed'))
+    );
   };
   const given = answer.header('Content-Type');
   if (given !== undefined && right(given)) return;
@@ -436,22 +536,43 @@ function rightType(answer: Answer, kind: Kind): void {
       actual: given === undefined ? 'no Content-Type' : `Content-Type: ${brief(given)}`,
     });
   if (given === undefined) {
-    wrong('no-content-type', `The response to ${target} does not say what it is: it has no Content-Type. The browser would have to guess.`);
+    wrong(
+      'no-content-type',
+      `The response to ${target} does not say what it is: it has no Content-Type. The browser would have to guess.`,
+    );
   } else if (split(given).type === kind.type) {
-    wrong('charset-missing', `${target} is text, and its Content-Type does not say charset=utf-8. Without it a browser may read "ü" as two other letters.`);
-  } else if (kind.extension === '.js' && /^(application\/(x-)?javascript|text\/ecmascript)$/.test(split(given).type)) {
-    wrong('old-javascript-type', 'This type for JavaScript is obsolete: since RFC 9239 it is text/javascript.');
+    wrong(
+      'charset-missing',
+      `${target} is text, and its Content-Type does not say charset=utf-8. Without it a browser may read "ü" as two other letters.`,
+    );
+  } else if (
+    kind.extension === '.js' &&
+    /^(application\/(x-)?javascript|text\/ecmascript)$/.test(split(given).type)
+  ) {
+    wrong(
+      'old-javascript-type',
+      'This type for JavaScript is obsolete: since RFC 9239 it is text/javascript.',
+    );
   } else if (target.endsWith('/')) {
-    wrong('type-of-the-name', `${target} is a folder, and what is sent is its index.html. The type is that of the file that was found, not of the name that was asked for.`);
+    wrong(
+      'type-of-the-name',
+      `${target} is a folder, and what is sent is its index.html. The type is that of the file that was found, not of the name that was asked for.`,
+    );
   } else if (kind === unknown) {
     wrong(
       'unknown-type-guessed',
       `The extension of ${target} is not in the table, so its type is application/octet-stream: bytes, and no promise about them. The extension is what stands after the last dot of the name.`,
     );
   } else if (/\.\w+\.\w+$/.test(target)) {
-    wrong('not-the-last-extension', `The type of ${target} is not that of its last extension. The extension is what stands after the last dot of the name.`);
+    wrong(
+      'not-the-last-extension',
+      `The type of ${target} is not that of its last extension. The extension is what stands after the last dot of the name.`,
+    );
   } else if (/[A-Z]/.test(target.slice(target.lastIndexOf('.')))) {
-    wrong('extension-case', `${target} has the wrong type, although the same extension in small letters has the right one. Extensions come in any case.`);
+    wrong(
+      'extension-case',
+      `${target} has the wrong type, although the same extension in small letters has the right one. Extensions come in any case.`,
+    );
   }
   wrong('wrong-type', `The type of ${target} is not the one that belongs to its extension.`);
 }
@@ -468,12 +589,14 @@ function rightLength(answer: Answer, size: number, characters = size): void {
     {
       if: (a) => characters !== size && a.header('Content-Length') === String(characters),
       diagnosis: 'length-in-characters',
-      message: 'Content-Length counts the characters of the text. It must count bytes: "ü" is one character and two bytes.',
+      message:
+        'Content-Length counts the characters of the text. It must count bytes: "ü" is one character and two bytes.',
     },
     {
       if: (a) => method === 'HEAD' && a.header('Content-Length') === '0',
       diagnosis: 'head-length-zero',
-      message: 'The answer to HEAD has no body, but its header fields are those of GET: Content-Length is the size of the file.',
+      message:
+        'The answer to HEAD has no body, but its header fields are those of GET: Content-Length is the size of the file.',
     },
     {
       if: () => target.endsWith('/'),
@@ -498,17 +621,27 @@ function rightFile(answer: Answer, content: Buffer, kind?: Kind): void {
   if (answer.body.equals(content)) return;
   answer.fail(
     answer.body.length === 0
-      ? { diagnosis: 'body-empty', message: `The response to GET ${target} has no body. After the header fields the file has to follow.` }
-      : { diagnosis: 'wrong-body', message: `The body of the response to GET ${target} is not the file that was asked for, byte for byte.` },
+      ? {
+          diagnosis: 'body-empty',
+          message: `The response to GET ${target} has no body. After the header fields the file has to follow.`,
+        }
+      : {
+          diagnosis: 'wrong-body',
+          message: `The body of the response to GET ${target} is not the file that was asked for, byte for byte.`,
+        },
   );
 }
 
 const memory = (t: Trial): number => t.program.memory() ?? 0;
 
 /** Files of the run's folder that the program has open; none where the system doesn't tell. In a sandbox their paths begin otherwise. */
-const filesOpen = (t: Trial, tree: Tree): string[] => (t.program.openFiles() ?? []).filter((path) => path.includes(`${sep}${basename(tree.base)}${sep}`));
+const filesOpen = (t: Trial, tree: Tree): string[] =>
+  (t.program.openFiles() ?? []).filter((path) =>
+    path.includes(`${sep}${basename(tree.base)}${sep}`),
+  );
 
-const whole = (t: Trial, target: string): Buffer => requestBytes({ target, headers: { Connection: 'keep-alive' } }, t.program.port);
+const whole = (t: Trial, target: string): Buffer =>
+  requestBytes({ target, headers: { Connection: 'keep-alive' } }, t.program.port);
 
 async function sendsWholeFiles(t: Trial, tree: Tree): Promise<void> {
   const write = (name: string, content: Buffer | string): { target: string; content: Buffer } => {
@@ -527,11 +660,19 @@ async function sendsWholeFiles(t: Trial, tree: Tree): Promise<void> {
     t,
     files.map(([name, bytes, extension]) => async () => {
       const { target, content } = write(name, bytes);
-      rightFile(await t.get(target), content, kinds.find((kind) => kind.extension === extension) ?? unknown);
+      rightFile(
+        await t.get(target),
+        content,
+        kinds.find((kind) => kind.extension === extension) ?? unknown,
+      );
     }),
   );
   for (const target of ['/', '/docs/']) {
-    rightFile(await t.get(target), fs.readFileSync(join(tree.root, target, 'index.html')), kinds[0]);
+    rightFile(
+      await t.get(target),
+      fs.readFileSync(join(tree.root, target, 'index.html')),
+      kinds[0],
+    );
   }
   await followsTheFolder(t, tree);
 }
@@ -547,7 +688,8 @@ async function followsTheFolder(t: Trial, tree: Tree): Promise<void> {
   const come = await t.get(`/${name}`);
   come.expect(come.status !== 404, {
     ...stale,
-    message: 'A file was asked for before it was there and again when it was, and the second answer is a 404 still. Ask the file system at each request.',
+    message:
+      'A file was asked for before it was there and again when it was, and the second answer is a 404 still. Ask the file system at each request.',
     actual: 'status 404',
   });
   rightFile(come, first);
@@ -556,7 +698,8 @@ async function followsTheFolder(t: Trial, tree: Tree): Promise<void> {
   const changed = await t.get(`/${name}`);
   changed.expect(!changed.body.equals(first), {
     ...stale,
-    message: 'The file was changed between two requests, and the second answer still has the old content. Ask the file system at each request.',
+    message:
+      'The file was changed between two requests, and the second answer still has the old content. Ask the file system at each request.',
     actual: changed.text,
   });
   rightFile(changed, second);
@@ -581,10 +724,13 @@ async function keepsRequestsApart(t: Trial, tree: Tree): Promise<void> {
   await connection.write(Buffer.concat(targets.map((target) => whole(t, target))));
   for (const [index, target] of targets.entries()) {
     const answer = await connection.answer({ target });
-    answer.expect(answer.status !== 200 || !answer.body.equals(files[1 - index] ?? Buffer.alloc(0)), {
-      diagnosis: 'requests-mixed-up',
-      message: `${targets[0]} and ${targets[1]} were asked for on one connection, one right after the other, and the answer to ${target} is the other file. What belongs to one request must live inside the handler: not in a variable outside, not on the connection.`,
-    });
+    answer.expect(
+      answer.status !== 200 || !answer.body.equals(files[1 - index] ?? Buffer.alloc(0)),
+      {
+        diagnosis: 'requests-mixed-up',
+        message: `${targets[0]} and ${targets[1]} were asked for on one connection, one right after the other, and the answer to ${target} is the other file. What belongs to one request must live inside the handler: not in a variable outside, not on the connection.`,
+      },
+    );
     rightFile(answer, files[index] ?? Buffer.alloc(0));
   }
 }
@@ -609,7 +755,10 @@ async function survivesAFailingOpen(t: Trial, tree: Tree): Promise<void> {
   }
   const failing = 'The file could not be opened (the system refused), and';
   const expected = 'status 404 or 500, or a closed connection';
-  const died = await t.settle().then(() => undefined, (failure: unknown) => failure);
+  const died = await t.settle().then(
+    () => undefined,
+    (failure: unknown) => failure,
+  );
   if (died) {
     const { stderr } = t.program;
     const shown = { expected, actual: 'the program ended', exchange };
@@ -635,7 +784,9 @@ async function survivesAFailingOpen(t: Trial, tree: Tree): Promise<void> {
     actual: outcome === 'no-answer' ? 'no response' : 'the beginning of a response',
     exchange,
   });
-  const right = outcome !== 'answered' || (message && (message.status >= 400 || message.body.equals(fs.readFileSync(path))));
+  const right =
+    outcome !== 'answered' ||
+    (message && (message.status >= 400 || message.body.equals(fs.readFileSync(path))));
   t.check(right, {
     diagnosis: 'error-promised-as-200',
     message: `${failing} the client got status 200 all the same. Open the file before you promise it.`,
@@ -668,9 +819,14 @@ function lock(t: Trial, path: string): (() => void) | undefined {
   if (process.platform !== 'linux') return undefined;
   const { innerPid: pid } = t.program;
   try {
-    const [, soft = '', hard = ''] = /^Max open files\s+(\d+)\s+(\d+)/m.exec(fs.readFileSync(`/proc/${pid}/limits`, 'latin1')) ?? [];
+    const [, soft = '', hard = ''] =
+      /^Max open files\s+(\d+)\s+(\d+)/m.exec(fs.readFileSync(`/proc/${pid}/limits`, 'latin1')) ??
+      [];
     if (!soft || !hard) return undefined;
-    const limit = (count: string): void => void execFileSync('prlimit', ['--pid', String(pid), `--nofile=${count}:${hard}`], { stdio: 'ignore' });
+    const limit = (count: string): void =>
+      void execFileSync('prlimit', ['--pid', String(pid), `--nofile=${count}:${hard}`], {
+        stdio: 'ignore',
+      });
     const used = new Set(fs.readdirSync(`/proc/${pid}/fd`).map(Number));
     let free = 0;
     while (used.has(free)) free++;
@@ -698,11 +854,16 @@ async function staysSmall(t: Trial, tree: Tree): Promise<void> {
   connection.pause();
   if (!headCame() && !tooMuch()) await connection.answer({ target: '/big.bin' }); // Fails, and says why.
   const text = connection.received.subarray(0, 2048).toString('latin1');
-  t.check(tooMuch() || (/^HTTP\/1\.1 200 /.test(text) && new RegExp(`\r\ncontent-length: *${bigSize}\r\n`, 'i').test(text)), {
-    diagnosis: 'big-file-refused',
-    message: `GET /big.bin was not answered with status 200 and a Content-Length of ${bigSize}. The file has ${bigSize / MB} MB, and no size is too big for a stream.`,
-    actual: text.slice(0, text.indexOf('\r\n\r\n')),
-  });
+  t.check(
+    tooMuch() ||
+      (/^HTTP\/1\.1 200 /.test(text) &&
+        new RegExp(`\r\ncontent-length: *${bigSize}\r\n`, 'i').test(text)),
+    {
+      diagnosis: 'big-file-refused',
+      message: `GET /big.bin was not answered with status 200 and a Content-Length of ${bigSize}. The file has ${bigSize / MB} MB, and no size is too big for a stream.`,
+      actual: text.slice(0, text.indexOf('\r\n\r\n')),
+    },
+  );
   // The client has stopped reading. Wait until the program has nothing left to do for it, or has neither grown nor worked for a while.
   let idle = 0;
   let seen = { memory: before, cpuMs: 0, at: performance.now() };
@@ -719,9 +880,14 @@ async function staysSmall(t: Trial, tree: Tree): Promise<void> {
     expected: `less than ${bound / MB} MB more`,
     actual: `${grown} MB more`,
   });
-  const [small] = await Promise.all([t.get('/plain.txt'), connection.until((received) => received.length > 0)]);
+  const [small] = await Promise.all([
+    t.get('/plain.txt'),
+    connection.until((received) => received.length > 0),
+  ]);
   rightFile(small, fs.readFileSync(join(tree.root, 'plain.txt')));
-  const rest = process.env['WORKBOOK_WHOLE'] ? connection.received.indexOf('\r\n\r\n') + 4 + bigSize : 8 * MB;
+  const rest = process.env['WORKBOOK_WHOLE']
+    ? connection.received.indexOf('\r\n\r\n') + 4 + bigSize
+    : 8 * MB;
   connection.resume();
   const came = await connection.skip(rest);
   t.check(came === rest, {
@@ -755,7 +921,12 @@ async function outlivesItsClients(t: Trial, tree: Tree): Promise<void> {
   const wave = broken / 4;
   for (const inTheMiddle of [false, true, false, false]) {
     await Promise.all(Array.from({ length: wave }, () => leave(inTheMiddle)));
-    if (await t.settle().then(() => false, () => true)) {
+    if (
+      await t.settle().then(
+        () => false,
+        () => true,
+      )
+    ) {
       const error = /\w*Error.*/.exec(t.program.stderr)?.[0] ?? `exit code ${t.program.exit?.code}`;
       t.fail({
         diagnosis: 'client-left-crash',
@@ -789,34 +960,52 @@ export default suite('09-static-files', {
     await each(
       t,
       ['POST', 'PUT', 'PATCH', 'DELETE'].map((method) => async () => {
-        const answer = await t.send({ method, target: '/plain.txt', ...(method !== 'DELETE' && { body: 'x=1' }) });
-        turnedDown(answer, tree, 1, [405], [
-          {
-            if: (a) => a.status === 200,
-            diagnosis: 'method-ignored',
-            message: `${method} got the file as if it were a GET. A method that this handler does not know gets 405.`,
-          },
-        ]);
+        const answer = await t.send({
+          method,
+          target: '/plain.txt',
+          ...(method !== 'DELETE' && { body: 'x=1' }),
+        });
+        turnedDown(
+          answer,
+          tree,
+          1,
+          [405],
+          [
+            {
+              if: (a) => a.status === 200,
+              diagnosis: 'method-ignored',
+              message: `${method} got the file as if it were a GET. A method that this handler does not know gets 405.`,
+            },
+          ],
+        );
         const allowed = (answer.header('Allow') ?? '').split(',').map((word) => word.trim());
         const given = answer.header('Allow');
-        const shown = { expected: 'Allow: GET, HEAD', actual: given === undefined ? 'no Allow' : `Allow: ${brief(given)}` };
+        const shown = {
+          expected: 'Allow: GET, HEAD',
+          actual: given === undefined ? 'no Allow' : `Allow: ${brief(given)}`,
+        };
         answer.expect(given !== undefined, {
           diagnosis: 'allow-missing',
-          message: '405 without Allow. A client that is told "not this method" has to be told which ones it may use (RFC 9110, 15.5.6).',
+          message:
+            '405 without Allow. A client that is told "not this method" has to be told which ones it may use (RFC 9110, 15.5.6).',
           ...shown,
         });
-        answer.expect(['GET', 'HEAD'].every((name) => allowed.includes(name)) && !allowed.includes(method), {
-          diagnosis: 'allow-wrong',
-          message: 'Allow does not list the methods that this handler takes: GET, HEAD.',
-          ...shown,
-        });
+        answer.expect(
+          ['GET', 'HEAD'].every((name) => allowed.includes(name)) && !allowed.includes(method),
+          {
+            diagnosis: 'allow-wrong',
+            message: 'Allow does not list the methods that this handler takes: GET, HEAD.',
+            ...shown,
+          },
+        );
       }),
     );
     letOn(await t.get('/plain.txt'), 1, [
       {
         if: (a) => a.status === 404,
         diagnosis: 'root-not-served',
-        message: 'plain.txt lies in the folder that STATIC_ROOT names, and it is not found there. Is that the folder that your handler looks into?',
+        message:
+          'plain.txt lies in the folder that STATIC_ROOT names, and it is not found there. Is that the folder that your handler looks into?',
       },
     ]);
     const head = await t.head('/plain.txt');
@@ -840,95 +1029,144 @@ export default suite('09-static-files', {
           },
         ]);
       }),
-      ...['/plain.txt?v=2', '/plain.txt?', '/plain.txt?a=%zz&b=%', '/plain.txt?next=/x?y=.z'].map((target) => async () => {
-        letOn(await t.get(target), 2, [
-          {
-            if: (a) => a.status === 400,
-            diagnosis: 'query-decoded',
-            message: 'The query string decided about the file. It is no part of the name: cut it off first, whatever it holds, and decode the rest.',
-          },
-          {
-            if: (a) => a.status === 404 || a.status === 403,
-            diagnosis: 'query-in-name',
-            message: 'The same target without its query string names a file. The query string is no part of the name: cut it off.',
-          },
-        ]);
-      }),
+      ...['/plain.txt?v=2', '/plain.txt?', '/plain.txt?a=%zz&b=%', '/plain.txt?next=/x?y=.z'].map(
+        (target) => async () => {
+          letOn(await t.get(target), 2, [
+            {
+              if: (a) => a.status === 400,
+              diagnosis: 'query-decoded',
+              message:
+                'The query string decided about the file. It is no part of the name: cut it off first, whatever it holds, and decode the rest.',
+            },
+            {
+              if: (a) => a.status === 404 || a.status === 403,
+              diagnosis: 'query-in-name',
+              message:
+                'The same target without its query string names a file. The query string is no part of the name: cut it off.',
+            },
+          ]);
+        },
+      ),
       ...malformed.map((target) => async () => {
         const answer = await t.get(target, {
-          causes: { crashed: { diagnosis: 'decode-crashed', message: `GET ${target} stopped the whole server: decodeURIComponent throws on a malformed escape, and nothing caught it.` } },
-        });
-        turnedDown(answer, tree, 2, [400], [
-          { if: (a) => a.status >= 500, ...decodeThrew },
-          {
-            if: (a) => a.status === 404 || a.status === 403,
-            diagnosis: 'malformed-not-400',
-            message: `"${target}" holds a malformed escape, so it is no name at all. That is a bad request, 400, and not a file that is missing.`,
+          causes: {
+            crashed: {
+              diagnosis: 'decode-crashed',
+              message: `GET ${target} stopped the whole server: decodeURIComponent throws on a malformed escape, and nothing caught it.`,
+            },
           },
-        ]);
+        });
+        turnedDown(
+          answer,
+          tree,
+          2,
+          [400],
+          [
+            { if: (a) => a.status >= 500, ...decodeThrew },
+            {
+              if: (a) => a.status === 404 || a.status === 403,
+              diagnosis: 'malformed-not-400',
+              message: `"${target}" holds a malformed escape, so it is no name at all. That is a bad request, 400, and not a file that is missing.`,
+            },
+          ],
+        );
       }),
       ...unreadable.map((target) => async () => {
         const answer = await t.get(target, {
-          causes: { crashed: { diagnosis: 'target-crashed', message: `GET ${target} stopped the whole server. No request target may do that: what cannot be read is answered with 400.` } },
+          causes: {
+            crashed: {
+              diagnosis: 'target-crashed',
+              message: `GET ${target} stopped the whole server. No request target may do that: what cannot be read is answered with 400.`,
+            },
+          },
         });
-        turnedDown(answer, tree, 2, [400, 403, 404], [
-          { if: (a) => a.status >= 500, ...decodeThrew },
-        ]);
+        turnedDown(
+          answer,
+          tree,
+          2,
+          [400, 403, 404],
+          [{ if: (a) => a.status >= 500, ...decodeThrew }],
+        );
       }),
       ...withNul.map((target) => async () => {
         const answer = await t.get(target, {
-          causes: { crashed: { diagnosis: 'nul-crashed', message: `GET ${target} stopped the whole server: the functions of fs throw when a path holds a NUL. No file's name has one; refuse it before fs sees it.` } },
-        });
-        turnedDown(answer, tree, 2, [400, 403, 404], [
-          {
-            if: (a) => a.status >= 500,
-            diagnosis: 'nul-is-500',
-            message: `The name in ${target} holds a NUL, and fs refuses such a path with an error, which became a 5xx. The client is at fault: 400.`,
+          causes: {
+            crashed: {
+              diagnosis: 'nul-crashed',
+              message: `GET ${target} stopped the whole server: the functions of fs throw when a path holds a NUL. No file's name has one; refuse it before fs sees it.`,
+            },
           },
-          {
-            if: (a) => a.status === 200,
-            diagnosis: 'nul-cut',
-            message: `${target} holds a NUL, which no file's name has, and was answered with a file. Refuse it; don't mend it.`,
-          },
-        ]);
-      }),
-      ...['//', `//${t.word()}:99999/x`, '*', 'http://[', 'http://localhost/plain.txt'].map((target) => async () => {
-        const answer = await t.get(target, {
-          causes: { crashed: { diagnosis: 'target-crashed', message: `GET ${target} stopped the whole server. No request target may do that: what cannot be read is answered with 400.` } },
         });
-        if (answer.status < 500 || todo(answer) > 2) return;
-        const gone = await t.get(`/${t.word()}`);
-        const failing = gone.status >= 500 ? missing.find(({ diagnosis }) => diagnosis === 'missing-is-500') : undefined;
-        answer.fail({
-          diagnosis: failing?.diagnosis ?? 'target-threw',
-          message:
-            failing?.message ??
-            `GET ${target} was answered with a 5xx. new URL() throws on a text that is no URL, and it takes what follows "//" for the name of another host, which may be nonsense.`,
-          expected: 'a status below 500',
-          actual: `status ${answer.status}`,
-        });
+        turnedDown(
+          answer,
+          tree,
+          2,
+          [400, 403, 404],
+          [
+            {
+              if: (a) => a.status >= 500,
+              diagnosis: 'nul-is-500',
+              message: `The name in ${target} holds a NUL, and fs refuses such a path with an error, which became a 5xx. The client is at fault: 400.`,
+            },
+            {
+              if: (a) => a.status === 200,
+              diagnosis: 'nul-cut',
+              message: `${target} holds a NUL, which no file's name has, and was answered with a file. Refuse it; don't mend it.`,
+            },
+          ],
+        );
       }),
+      ...['//', `//${t.word()}:99999/x`, '*', 'http://[', 'http://localhost/plain.txt'].map(
+        (target) => async () => {
+          const answer = await t.get(target, {
+            causes: {
+              crashed: {
+                diagnosis: 'target-crashed',
+                message: `GET ${target} stopped the whole server. No request target may do that: what cannot be read is answered with 400.`,
+              },
+            },
+          });
+          if (answer.status < 500 || todo(answer) > 2) return;
+          const gone = await t.get(`/${t.word()}`);
+          const failing =
+            gone.status >= 500
+              ? missing.find(({ diagnosis }) => diagnosis === 'missing-is-500')
+              : undefined;
+          answer.fail({
+            diagnosis: failing?.diagnosis ?? 'target-threw',
+            message:
+              failing?.message ??
+              `GET ${target} was answered with a 5xx. new URL() throws on a text that is no URL, and it takes what follows "//" for the name of another host, which may be nonsense.`,
+            expected: 'a status below 500',
+            actual: `status ${answer.status}`,
+          });
+        },
+      ),
     ]);
   }),
 
   'Keep the name inside the root': on(async (t, tree) => {
     await each(t, [
-      ...waysOut(tree).flatMap(({ targets, ...leak }) => targets.map((target) => () => staysInside(t, tree, target, leak))),
+      ...waysOut(tree).flatMap(({ targets, ...leak }) =>
+        targets.map((target) => () => staysInside(t, tree, target, leak)),
+      ),
       async () => {
         // In absolute-form, which a server may refuse, but not let out.
         const answer = await t.get('http://localhost/..%2fsecret.txt');
         answer.expect(!answer.text.includes(tree.secret), {
           diagnosis: 'decoded-after-check',
-          message: 'A file above the root was sent, to a request target in absolute-form (http://localhost/…) with an encoded "..". Every form of target has to pass the same check.',
+          message:
+            'A file above the root was sent, to a request target in absolute-form (http://localhost/…) with an encoded "..". Every form of target has to pass the same check.',
           expected: 'status 404',
           actual: `status ${answer.status}, and the file's content`,
         });
       },
-      ...hidden.map((target) => () =>
-        staysInside(t, tree, target, {
-          diagnosis: 'dot-file-served',
-          message: `${target} was sent. Names that begin with a dot are where settings, passwords and .git live: no part of a path may begin with one.`,
-        }),
+      ...hidden.map(
+        (target) => () =>
+          staysInside(t, tree, target, {
+            diagnosis: 'dot-file-served',
+            message: `${target} was sent. Names that begin with a dot are where settings, passwords and .git live: no part of a path may begin with one.`,
+          }),
       ),
       ...['/plain.txt', '/docs/deep/note.txt', '/v1.2/notes.txt'].map((target) => async () => {
         letOn(await t.get(target), 3, [
@@ -944,17 +1182,32 @@ export default suite('09-static-files', {
 
   'Find a regular file': on(async (t, tree) => {
     const word = t.word();
-    const gone = [`/${word}.html`, `/${word}/${word}`, `/docs/${word}/`, '/plain.txt/more', '/empty/', '/empty', '/nested/', `/${word.repeat(50)}`];
+    const gone = [
+      `/${word}.html`,
+      `/${word}/${word}`,
+      `/docs/${word}/`,
+      '/plain.txt/more',
+      '/empty/',
+      '/empty',
+      '/nested/',
+      `/${word.repeat(50)}`,
+    ];
     await each(t, [
       ...tree.special.map((target) => async () => {
-        turnedDown(await t.get(target, { causes: notRegular }), tree, 4, [404, 403], [
-          {
-            if: (a) => a.status === 200,
-            diagnosis: 'not-a-regular-file',
-            message: `${target} is not a file but a FIFO or a socket, and it was answered with status 200. Only regular files are served: look at what stat says.`,
-          },
-          ...missing,
-        ]);
+        turnedDown(
+          await t.get(target, { causes: notRegular }),
+          tree,
+          4,
+          [404, 403],
+          [
+            {
+              if: (a) => a.status === 200,
+              diagnosis: 'not-a-regular-file',
+              message: `${target} is not a file but a FIFO or a socket, and it was answered with status 200. Only regular files are served: look at what stat says.`,
+            },
+            ...missing,
+          ],
+        );
       }),
       ...gone.map((target) => async () => {
         const answer = await t.get(target, { causes: promisedTooEarly });
@@ -962,7 +1215,11 @@ export default suite('09-static-files', {
       }),
       ...(tree.links ? linksOut : []).map(({ target, failing }) => async () => {
         const answer = await t.get(target, { causes: promisedTooEarly });
-        answer.expect(!answer.text.includes(tree.secret), { ...failing, expected: 'status 404', actual: `status ${answer.status}, and the content of a file outside the root` });
+        answer.expect(!answer.text.includes(tree.secret), {
+          ...failing,
+          expected: 'status 404',
+          actual: `status ${answer.status}, and the content of a file outside the root`,
+        });
         turnedDown(answer, tree, 4, [404, 403], missing);
       }),
       ...(tree.links ? ['/dangling.txt', '/loop.txt'] : []).map((target) => async () => {
@@ -975,7 +1232,8 @@ export default suite('09-static-files', {
           {
             if: (a) => a.status === 404 && target.includes('?'),
             diagnosis: 'query-in-name',
-            message: 'Without its query string the same target is answered with the index.html of the root. The query string is no part of the name, here neither.',
+            message:
+              'Without its query string the same target is answered with the index.html of the root. The query string is no part of the name, here neither.',
           },
           {
             if: (a) => a.status === 404 && !target.endsWith('.txt'),
@@ -1030,15 +1288,36 @@ export default suite('09-static-files', {
       async () => {
         const answer = await t.head('/nothing.txt');
         answer.expectStatus(200, [
-          { if: (a) => a.status === 404, diagnosis: 'empty-file-missing', message: 'nothing.txt is a file of 0 bytes. It is there, and empty: 200 with a Content-Length of 0.' },
+          {
+            if: (a) => a.status === 404,
+            diagnosis: 'empty-file-missing',
+            message:
+              'nothing.txt is a file of 0 bytes. It is there, and empty: 200 with a Content-Length of 0.',
+          },
         ]);
         rightLength(answer, 0);
       },
-      ...[`/${t.word()}.html`, '/.env', '/../secret.txt', '/..%2fsecret.txt', ...(tree.links ? ['/link.txt'] : [])].map((target) => async () => {
+      ...[
+        `/${t.word()}.html`,
+        '/.env',
+        '/../secret.txt',
+        '/..%2fsecret.txt',
+        ...(tree.links ? ['/link.txt'] : []),
+      ].map((target) => async () => {
         const answer = await t.head(target);
-        turnedDown(answer, tree, 5, [404, 403, 400], [
-          { if: (a) => a.status === 200, diagnosis: 'head-differs', message: `HEAD ${target} was answered with 200, GET is not. HEAD gets the same status as GET.` },
-        ]);
+        turnedDown(
+          answer,
+          tree,
+          5,
+          [404, 403, 400],
+          [
+            {
+              if: (a) => a.status === 200,
+              diagnosis: 'head-differs',
+              message: `HEAD ${target} was answered with 200, GET is not. HEAD gets the same status as GET.`,
+            },
+          ],
+        );
         answer.expectNoBody();
       }),
     ]);

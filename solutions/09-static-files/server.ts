@@ -10,8 +10,12 @@ const server = createServer(async (req, res) => {
     await files(req, res);
   } catch (error) {
     console.error(error);
-    if (res.headersSent) res.destroy();
-    else res.writeHead(500, { 'Content-Type': 'text/plain; charset=utf-8' }).end('500 Internal Server Error\n');
+    if (res.headersSent) {
+      res.destroy();
+    } else {
+      res.writeHead(500, { 'Content-Type': 'text/plain; charset=utf-8' });
+      res.end('500 Internal Server Error\n');
+    }
   }
 });
 

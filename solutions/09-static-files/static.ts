@@ -37,10 +37,17 @@ function isForbidden(name: string): boolean {
 //#endregion
 
 //#region step 4
+interface Found {
+  path: string;
+  /** In bytes. */
+  size: number;
+}
+
+/** The errors that say: there is no such file. */
 const absent = new Set<unknown>(['ENOENT', 'ENOTDIR', 'ELOOP', 'ENAMETOOLONG']);
 
 /** The regular file that a path leads to, when it lies inside the root. */
-async function find(root: string, path: string): Promise<{ path: string; size: number } | undefined> {
+async function find(root: string, path: string): Promise<Found | undefined> {
   try {
     let stats = await stat(path);
     if (stats.isDirectory()) {
