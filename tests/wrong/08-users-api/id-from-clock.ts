@@ -1,5 +1,5 @@
 // Wrong: the id is the time: two users of one millisecond share it.
-// Fails: step 3, ids-collide
+// Fails: step 3, ids-collide | id-from-body
 // The users API as a module: whoever imports it gets `api` to answer requests and `router` to add routes. It doesn't listen.
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Router } from '../05-router/router.ts';
