@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import http from 'node:http';
 import { Answer, type Cause } from '../scripts/kernel/answer.ts';
-import { brief, type Exchange } from '../scripts/kernel/exchange.ts';
+import { brief, seconds, type Exchange } from '../scripts/kernel/exchange.ts';
 import type { Program } from '../scripts/kernel/program.ts';
 import { suite } from '../scripts/kernel/suite.ts';
 import type { OutcomeCauses, Trial } from '../scripts/kernel/trial.ts';
@@ -227,7 +227,7 @@ async function expectRefused(
       diagnosis: 'client-error-unanswered',
       message: `For ${what} a 'clientError' comes, and from then on the socket is yours: this one got no answer and was left open.`,
       expected,
-      actual: `nothing within ${(exchange.times.over / 1000).toFixed(1)} s`,
+      actual: `nothing within ${seconds(exchange.limitMs)} s`,
       exchange,
     });
   }

@@ -186,10 +186,16 @@ export class Connection {
       const more = await this.#wait(() => this.#length > seen || this.#closed !== 'open', limit);
       if (!more) break;
     }
-    return this.#exchange(reading, endless, method, target);
+    return this.#exchange(reading, endless, method, target, limit);
   }
 
-  #exchange(reading: Reading, endless: boolean, method: string, target: string): Exchange {
+  #exchange(
+    reading: Reading,
+    endless: boolean,
+    method: string,
+    target: string,
+    limitMs: number,
+  ): Exchange {
     const whole = reading.state === 'done' ? reading.message : undefined;
     const partial = reading.state === 'body' ? reading.message : undefined;
     const received = Buffer.from(whole ? whole.raw : this.received);
@@ -202,6 +208,7 @@ export class Connection {
       method,
       target,
       port: this.port,
+      limitMs,
       closed: this.#closed,
       times: { ...this.#times, over: this.#now() },
     };

@@ -32,6 +32,8 @@ export interface Exchange {
   method: string;
   target: string;
   port: number;
+  /** The silence that was granted, in ms; a busy machine makes it longer. */
+  limitMs: number;
   /** How the connection stood when the exchange was over. */
   closed: 'fin' | 'reset' | 'open';
   /** When something happened, in ms since the connection was asked for, or since the exchange before on the same one. */
@@ -39,6 +41,9 @@ export interface Exchange {
 }
 
 const cap = 4096;
+
+/** Milliseconds as seconds with one digit, or two where one says nothing. */
+export const seconds = (ms: number): string => (ms / 1000).toFixed(ms < 100 ? 2 : 1);
 
 /** Bytes as text that is safe to print: CRLF as line ends, everything else that isn't printable escaped. */
 export function printable(bytes: Buffer, limit = cap): string {
@@ -71,7 +76,7 @@ export function responseText(exchange: Exchange): string {
     case 'answered':
       return text;
     case 'no-answer':
-      return `(nothing within ${Math.round(exchange.times.over)} ms; the connection is still open)`;
+      return `(nothing within ${seconds(exchange.limitMs)} s; the connection is still open)`;
     case 'refused':
       return '(the connection was refused: nothing listens there)';
     case 'connection-closed':

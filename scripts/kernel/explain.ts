@@ -2,7 +2,7 @@
 import { Connection } from './connection.ts';
 import { readCrash, type Crash } from './crash.ts';
 import { bounds, type Program } from './program.ts';
-import { brief, type Exchange, type Outcome } from './exchange.ts';
+import { brief, seconds, type Exchange, type Outcome } from './exchange.ts';
 import type { Failure } from './failure.ts';
 
 interface Scene {
@@ -39,7 +39,7 @@ export async function explain(
   if (program.exit && !program.ended) {
     return { kind: 'crashed', failure: await explainDeath(program, scene, exchange, request) };
   }
-  const seconds = (exchange.times.over / 1000).toFixed(1);
+  const waited = seconds(exchange.limitMs);
   switch (outcome) {
     case 'no-answer':
     case 'response-never-ended': {
@@ -55,9 +55,9 @@ export async function explain(
           kind: 'event-loop-blocked',
           failure: {
             diagnosis: 'event-loop-blocked',
-            message: `The event loop is blocked: since ${request} the program answered nothing for ${seconds} s, and its one thread is still busy. Look for a loop that never ends, or for work that waits without letting go.`,
+            message: `The event loop is blocked: since ${request} the program answered nothing for ${waited} s, and its one thread is still busy. Look for a loop that never ends, or for work that waits without letting go.`,
             expected: 'a response',
-            actual: `nothing within ${seconds} s${share(program, exchange)}`,
+            actual: `nothing within ${waited} s${share(program, exchange)}`,
             exchange,
           },
         };
@@ -69,7 +69,7 @@ export async function explain(
             diagnosis: 'no-answer',
             message: `${request} got no answer: the server took the request and never sent a response. Some path through your code does not reach res.end().`,
             expected: 'a response',
-            actual: `nothing within ${seconds} s; the connection is still open`,
+            actual: `nothing within ${waited} s; the connection is still open`,
             exchange,
           },
         };
@@ -161,9 +161,7 @@ async function isBlocked(program: Program, exchange: Exchange): Promise<boolean>
 
 function share(program: Program, exchange: Exchange): string {
   const part = program.cpuShare(performance.now() - exchange.times.over);
-  return part === undefined || part < 0.3
-    ? ''
-    : `, using ${Math.min(Math.round(part * 100), 100)} % of a processor core`;
+  return part === undefined || part < 0.3 ? '' : ', and a processor core was busy with it';
 }
 
 export function boundBroken(program: Program): Failure {

@@ -190,7 +190,7 @@ export class Program {
     this.#child = spawn(command, args, {
       cwd: options.cwd,
       env,
-      stdio: ['ignore', 'pipe', 'pipe', ...(options.trusted ? ['pipe' as const] : [])],
+      stdio: ['ignore', 'pipe', 'pipe', ...(options.trusted ? (['pipe', 'pipe'] as const) : [])],
       detached: process.platform !== 'win32',
       windowsHide: true,
     });
@@ -257,8 +257,9 @@ export class Program {
   }
 
   #listenToWitness(): void {
-    const line = this.#child.stdio[3];
+    const [, , , line, ear] = this.#child.stdio;
     if (!(line instanceof net.Socket)) return;
+    ear?.on('error', () => {});
     let text = '';
     line.setEncoding('utf8');
     line.on('error', () => {});
@@ -348,7 +349,7 @@ export class Program {
   }
 
   #say(message: unknown): void {
-    const line = this.#child.stdio[3];
+    const line = this.#child.stdio[4];
     if (line instanceof net.Socket && !line.destroyed) line.write(`${JSON.stringify(message)}\n`);
   }
 

@@ -1,7 +1,7 @@
 /** Brings a program to the point where it listens, or finds out why it never will. */
 import { readCrash } from './crash.ts';
 import { describe, boundBroken } from './explain.ts';
-import { brief } from './exchange.ts';
+import { brief, seconds } from './exchange.ts';
 import { ProgramFault, UsageError, type Failure } from './failure.ts';
 import net from 'node:net';
 import * as procfs from './procfs.ts';
@@ -122,7 +122,7 @@ async function whyNot(program: Program, root: string): Promise<Failure> {
   const elsewhere = program.listeners()[0];
   if (elsewhere) return listensElsewhere(elsewhere, port);
 
-  const seconds = (program.age / 1000).toFixed(1);
+  const waited = seconds(bounds.startMs);
   const printed = brief(program.stdout || program.stderr, 200);
   const busy = program.options.trusted
     ? (await program.ping(300)) === undefined
@@ -133,13 +133,13 @@ async function whyNot(program: Program, root: string): Promise<Failure> {
   return busy
     ? {
         diagnosis: 'never-listened-busy',
-        message: `The program never reached listen(): after ${seconds} s it is still running its top level, and nothing else can happen meanwhile. Look for a loop outside the handler that never ends.`,
+        message: `The program never reached listen(): after ${waited} s it is still running its top level, and nothing else can happen meanwhile. Look for a loop outside the handler that never ends.`,
         expected: `a server that listens on port ${port}`,
         actual: printed || 'it printed nothing',
       }
     : {
         diagnosis: 'never-listened',
-        message: `The program runs, but after ${seconds} s it does not listen on any port. Look for a listen() that is never called, or that waits for something that does not happen.`,
+        message: `The program runs, but after ${waited} s it does not listen on any port. Look for a listen() that is never called, or that waits for something that does not happen.`,
         expected: `a server that listens on port ${port}, as PORT says`,
         actual: printed || 'it printed nothing',
       };

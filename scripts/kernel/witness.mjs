@@ -1,6 +1,7 @@
 // Loaded into the learner's process before their program, where the program is the learner's own.
 // It holds the program at a gate until the kernel says go, and tells the kernel over file descriptor 3
-// what happens inside: what listens, whether anything is still to be done, how the process ends.
+// what happens inside: what listens, whether anything is still to be done, how the process ends. The kernel's
+// own words come over file descriptor 4: said to a process that has just died, they must not lose its last ones.
 // It changes nothing that a program can see but PORT and the environment that the kernel sends.
 import { ChildProcess } from 'node:child_process';
 import fs from 'node:fs';
@@ -9,12 +10,13 @@ import module from 'node:module';
 import net from 'node:net';
 import v8 from 'node:v8';
 
-const kernel = 3;
+const toKernel = 3;
+const fromKernel = 4;
 
 /** @param {Record<string, unknown>} message */
 const tell = (message) => {
   try {
-    fs.writeSync(kernel, JSON.stringify(message) + '\n');
+    fs.writeSync(toKernel, JSON.stringify(message) + '\n');
   } catch {
     // The kernel is gone, or its pipe is full: there is nobody to tell.
   }
@@ -47,7 +49,7 @@ ChildProcess.prototype.spawn = function (...args) {
 process.on('uncaughtExceptionMonitor', (_error, origin) => tell({ dying: origin }));
 process.once('beforeExit', () => tell({ drained: true }));
 
-const line = new net.Socket({ fd: kernel, readable: true, writable: true });
+const line = new net.Socket({ fd: fromKernel, readable: true, writable: false });
 line.on('error', () => {});
 // When the kernel dies, however it dies, so does the program.
 line.on('close', () => process.kill(process.pid, 'SIGKILL'));

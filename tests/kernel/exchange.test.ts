@@ -14,6 +14,7 @@ const line = (options: RequestOptions | string): string => {
     method: '',
     target: '',
     port: 1,
+    limitMs: 1000,
     closed: 'open',
     times: { over: 1 },
   } satisfies Exchange);
