@@ -7,11 +7,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { projectRoot } from '../kernel/course.ts';
 import { stripsTypes } from '../kernel/program.ts';
-
-const { cacheName, strip } = (await import(pathToFileURL(join(projectRoot, 'scripts/kernel/strip.mjs')).href)) as {
-  cacheName: (source: string) => string;
-  strip: (path: string) => Promise<string>;
-};
+import { cacheName, strip } from '../kernel/strip.mjs';
 
 /** Needed where a submission's file cannot be read by Node: the library says why. */
 export const stripper = join(projectRoot, 'node_modules/amaro');

@@ -51,6 +51,9 @@ export function startOptions(
   return {
     file: join(target.dir, lesson.name, programFile),
     cwd: dirname(target.dir),
+    sources: [lesson, ...lesson.needs.map(findLesson)].flatMap(({ name, edits }) =>
+      edits.map((file) => join(target.dir, name, file)),
+    ),
     trusted: options.trusted ?? true,
     ...(options.env && { env: options.env }),
     ...(options.wrap && { wrap: options.wrap }),

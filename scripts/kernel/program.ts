@@ -14,6 +14,7 @@ import { defaults } from './connection.ts';
 import { UsageError } from './failure.ts';
 import * as procfs from './procfs.ts';
 import { adopt, killGroup, release } from './reaper.ts';
+import { strip } from './strip.mjs';
 
 export interface Exit {
   code: number | null;
@@ -28,9 +29,14 @@ export interface StartOptions {
   env?: Record<string, string>;
   args?: string[];
   trusted?: boolean;
+  /** TypeScript files that it will load; where Node can't strip them, that is done while it starts. */
+  sources?: string[];
   /** A command that the program runs under, such as a sandbox: words put before Node's own. */
   wrap?: (node: string[]) => string[];
 }
+
+/** So many requests make Node's HTTP code quick. */
+const rehearsals = 60;
 
 export const bounds = {
   /** A program must listen within this time, in ms. */
@@ -148,6 +154,7 @@ export class Program {
   readonly #mark = `WORKBOOK_PROGRAM=${randomBytes(8).toString('hex')}`;
   readonly #atGate: Promise<void>;
   #passGate: () => void = () => {};
+  #rehearsed = false;
   #watchers = new Set<() => void>();
   #pongs = new Map<number, (work: number) => void>();
   #pings = 0;
@@ -277,6 +284,7 @@ export class Program {
   #hear(line: string): void {
     let message: {
       atGate?: true;
+      rehearsed?: true;
       listening?: unknown;
       child?: number;
       drained?: true;
@@ -290,6 +298,7 @@ export class Program {
       return;
     }
     if (message.atGate) this.#passGate();
+    else if (message.rehearsed) this.#rehearsed = true;
     else if (message.drained) this.drained = true;
     else if (message.dying) this.rejected = message.dying === 'unhandledRejection';
     else if (message.child && this.children.length < 1000) this.children.push(message.child);
@@ -330,10 +339,23 @@ export class Program {
     }
   }
 
+  /** While nobody waits: lets a process at its gate answer requests of its own, so that the verdict comes sooner. */
+  async rehearse(): Promise<void> {
+    await this.ready();
+    this.#say({ rehearse: rehearsals });
+    await this.when(() => this.#rehearsed, bounds.startMs);
+  }
+
+  /** What can't be stripped is left to the program: it dies of it with the words that the learner should read. */
+  async #stripped(): Promise<void> {
+    const { sources = [], trusted } = this.options;
+    if (!stripsTypes && trusted) await Promise.allSettled(sources.map(strip));
+  }
+
   /** Opens the gate: the program's own code runs from here, with this port and environment. */
   async go(port: number, env: Record<string, string> = {}): Promise<void> {
     this.port = port;
-    await this.ready();
+    await Promise.all([this.ready(), this.#stripped()]);
     this.#goAt = performance.now();
     this.#watch = setInterval(() => {
       if ((procfs.memory(this.innerPid) ?? 0) > bounds.maxMemory) this.#break('memory');

@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto';
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { setFlagsFromString } from 'node:v8';
 
 const folder = join(import.meta.dirname, '../../.workbook/strip');
 
@@ -23,6 +24,18 @@ function cached(file) {
   }
 }
 
+/** The library is WebAssembly: compiled plainly it takes half the memory, and is quick enough. */
+const library = () => {
+  setFlagsFromString('--liftoff-only');
+  return import('amaro');
+};
+
+/** Loads the library, so that the next text is stripped at once. */
+export async function warmUp() {
+  const { transformSync } = await library();
+  transformSync('let warm: number = 1', { mode: 'strip-only' });
+}
+
 /**
  * A TypeScript file as JavaScript, with every letter at its place.
  * @param {string} path
@@ -34,7 +47,7 @@ export async function strip(path) {
   const file = cacheFile(source);
   const known = cached(file);
   if (known !== undefined) return known;
-  const { transformSync } = await import('amaro');
+  const { transformSync } = await library();
   let code;
   try {
     ({ code } = transformSync(source, { mode: 'strip-only' }));

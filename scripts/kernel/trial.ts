@@ -58,16 +58,21 @@ export interface StartRequest {
 export class Trial {
   readonly #bench: Bench;
   readonly #random: Random;
+  readonly #salt: string;
   readonly #connections: Connection[] = [];
   /** Connections that wait for another ordinary request. */
   readonly #idle: Connection[] = [];
   readonly #program: Program | undefined;
+  /** Set in a part of `each` that runs beside others: no failure of it counts, so none is explained. */
+  #hasty = false;
+  #parts: Trial[] = [];
   /** Every exchange of this step, in order. */
   readonly exchanges: Exchange[];
 
   constructor(bench: Bench, salt: string, program?: Program, exchanges: Exchange[] = []) {
     this.#bench = bench;
     this.#program = program;
+    this.#salt = salt;
     this.#random = random(`${bench.seed}/${salt}`);
     this.exchanges = exchanges;
   }
@@ -98,6 +103,61 @@ export class Trial {
     return crash ? describe(crash) : program.stderr.trim();
   }
 
+  /**
+   * One check for each case. The checks must not depend on each other, and may be repeated. Several run at a time; when
+   * one fails all are run again, one after another, and only that counts: a failure is judged by itself.
+   * @param check gets a trial of its own, with the same random values each time
+   */
+  async each<T>(
+    cases: readonly T[],
+    check: (trial: Trial, one: T, index: number) => Promise<void>,
+  ): Promise<void> {
+    if (cases.length > 1 && (await this.#together(cases, check))) return;
+    if (this.program.exit) await this.restart();
+    for (const [index, one] of cases.entries()) {
+      const part = this.#part(index);
+      try {
+        await check(part, one, index);
+      } finally {
+        this.exchanges.push(...part.exchanges);
+        part.close();
+      }
+    }
+  }
+
+  #part(index: number): Trial {
+    const part = new Trial(this.#bench, `${this.#salt}/${index}`, this.#program);
+    this.#parts.push(part);
+    return part;
+  }
+
+  /** Runs the checks a few at a time; false when one of them failed, for whatever reason. */
+  async #together<T>(
+    cases: readonly T[],
+    check: (trial: Trial, one: T, index: number) => Promise<void>,
+  ): Promise<boolean> {
+    const waiting = [...cases.entries()];
+    const parts: Trial[] = [];
+    let failed = false;
+    const lane = async (): Promise<void> => {
+      for (let next = waiting.shift(); next && !failed; next = waiting.shift()) {
+        const part = this.#part(next[0]);
+        part.#hasty = true;
+        parts.push(part);
+        try {
+          await check(part, next[1], next[0]);
+        } catch (error) {
+          if (!(error instanceof StepFailure)) throw error;
+          failed = true;
+          for (const other of parts) other.close();
+        }
+      }
+    };
+    await Promise.all(Array.from({ length: together.lanes }, lane));
+    if (!failed) for (const part of parts) this.exchanges.push(...part.exchanges);
+    return !failed;
+  }
+
   /** A whole number from `min` to `max`, both included. */
   int(min: number, max: number): number {
     return this.#random.int(min, max);
@@ -119,7 +179,7 @@ export class Trial {
     const connection = new Connection(
       program.port,
       (since, enough) => program.starved(since, enough),
-      this.#bench.limitMs,
+      this.#hasty ? together.limitMs : this.#bench.limitMs,
       from,
     );
     this.#connections.push(connection);
@@ -140,6 +200,7 @@ export class Trial {
 
   async #answer(exchange: Exchange, causes: OutcomeCauses = {}): Promise<Answer> {
     if (exchange.outcome === 'answered') return new Answer(exchange);
+    if (this.#hasty) throw new StepFailure({ diagnosis: 'to-be-judged-alone', message: '', exchange });
     const { kind, failure } = await explain(exchange, this.program, this.#bench);
     const known = causes[kind];
     if (!known) throw new StepFailure(failure);
@@ -248,7 +309,7 @@ export class Trial {
    */
   async settle(): Promise<void> {
     const { program } = this;
-    if (program.ended) return;
+    if (program.ended || this.#hasty) return;
     // Without a witness nobody can be asked: the judge waits once, after the last step.
     const died = program.options.trusted ? await settled(program) : program.exit !== null;
     if (died)
@@ -258,8 +319,12 @@ export class Trial {
   /** Ends what the step has opened. */
   close(): void {
     for (const connection of this.#connections) connection.destroy();
+    for (const part of this.#parts) part.close();
   }
 }
+
+/** How many checks of `each` run at a time, and the silence that sends one of them to be judged alone, in ms. */
+const together = { lanes: 4, limitMs: 250 };
 
 /** Amounts of pending work that a program has without end, such as an interval: nothing to wait for. */
 const restless = new WeakMap<Program, number>();

@@ -6,8 +6,9 @@ import { loadSuite } from '../kernel/catalogue.ts';
 import { allLessons, lessonsDir, type Lesson } from '../kernel/course.ts';
 import { UsageError } from '../kernel/failure.ts';
 import { judge, prepare } from '../kernel/judge.ts';
-import type { Program } from '../kernel/program.ts';
+import { stripsTypes, type Program } from '../kernel/program.ts';
 import type { Result } from '../kernel/result.ts';
+import { warmUp } from '../kernel/strip.mjs';
 import type { Flags } from '../lesson/flags.ts';
 import { hintLines, nextHint } from '../lesson/hint.ts';
 import { resetLesson } from '../lesson/reset.ts';
@@ -187,7 +188,7 @@ class Loop {
     // The learner reads now: make the next process ready, then look at the types.
     if (lesson !== this.#lesson) return;
     this.#spare = prepare(lesson, 'lessons');
-    await this.#spare.ready();
+    await Promise.all([this.#spare.rehearse(), stripsTypes || warmUp()]);
     if (judging.signal.aborted) return;
     this.#types = checkTypes(lesson, (remarks) => {
       this.#remarks = remarks;

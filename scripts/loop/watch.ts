@@ -56,9 +56,11 @@ export function watchFiles(
     last = now.print;
     onSave();
   };
-  const sign = (): void => {
+  const sign = (quiet: number): void => {
     clearTimeout(timer);
-    timer = setTimeout(() => look(absentMs), quietMs);
+    // A file that was put in place of another is whole.
+    if (quiet === 0) look(absentMs);
+    else timer = setTimeout(() => look(absentMs), quiet);
   };
 
   const watchers: FSWatcher[] = [];
@@ -73,8 +75,8 @@ export function watchFiles(
       names.set(dirname(file), (names.get(dirname(file)) ?? new Set()).add(basename(file)));
     for (const [folder, wanted] of names) {
       try {
-        const watcher = watch(folder, (_event, name) => {
-          if (name === null || wanted.has(name)) sign();
+        const watcher = watch(folder, (event, name) => {
+          if (name === null || wanted.has(name)) sign(event === 'rename' ? 0 : quietMs);
         });
         watcher.on('error', poll);
         watchers.push(watcher);
