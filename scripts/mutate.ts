@@ -15,31 +15,40 @@ const usage = `npm run mutate                 every lesson; writes the figures i
 npm run mutate -- 3 router     only these lessons; writes nothing
   --jobs N    mutants at a time
 
-A mutant that no test notices must be explained in tests/mutants.json: why it changes nothing that the lesson promises.
-Exit status: 0 every survivor is explained; 1 some are not.`;
+A mutant that no test notices must be explained in tests/mutants/NN-name.json (or every-lesson.json): why it changes
+nothing that the lesson promises.
+Exit status: 0 every survivor is explained, and every explanation needed; 1 otherwise.`;
 
 const { values, positionals } = parseArgs({
   options: { jobs: { type: 'string' }, help: { type: 'boolean' } },
   allowPositionals: true,
 });
 
-/** Explained survivors: by lesson, then by the mutant's name. */
-type Explained = Record<string, Record<string, string>>;
-const explainedFile = join(projectRoot, 'tests/mutants.json');
+/** Why a mutant changes nothing that matters, by the mutant's name. */
+type Explained = Record<string, string>;
+
+function explanations(name: string): Explained {
+  const file = join(projectRoot, 'tests/mutants', `${name}.json`);
+  return existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as Explained) : {};
+}
 
 interface Figure {
   lesson: Lesson;
   killed: number;
   explained: number;
   survivors: { file: string; mutant: Mutant }[];
+  /** Explanations of mutants that do not survive. */
+  stale: string[];
 }
 
 async function mutateLesson(
   lesson: Lesson,
-  known: Record<string, string>,
   jobs: number,
 ): Promise<Figure> {
-  const figure: Figure = { lesson, killed: 0, explained: 0, survivors: [] };
+  const figure: Figure = { lesson, killed: 0, explained: 0, survivors: [], stale: [] };
+  const own = explanations(lesson.name);
+  const known = { ...explanations('every-lesson'), ...own };
+  const lived = new Set<string>();
   const suite = await loadSuite(lesson);
   const queue = lesson.edits.flatMap((file) =>
     mutantsOf(cleanSolution(solutionSource(lesson, file), file)).map((mutant) => ({
@@ -63,8 +72,10 @@ async function mutateLesson(
         });
         writeFileSync(path, original);
         if (result.status !== 'pass') figure.killed++;
-        else if (Object.hasOwn(known, mutant.name)) figure.explained++;
-        else {
+        else if (Object.hasOwn(known, mutant.name)) {
+          figure.explained++;
+          lived.add(mutant.name);
+        } else {
           figure.survivors.push({ file, mutant });
           console.log(
             `${lesson.name}/${file}:${mutant.line}: survives: ${brief(mutant.name, 200)}`,
@@ -76,6 +87,9 @@ async function mutateLesson(
     }
   };
   await Promise.all(Array.from({ length: jobs }, work));
+  figure.stale = Object.keys(own).filter((name) => !lived.has(name));
+  for (const name of figure.stale)
+    console.log(`${lesson.name}: explained, but killed or gone: ${brief(name, 200)}`);
   return figure;
 }
 
@@ -87,24 +101,17 @@ await exitWith(async () => {
     console.log(usage);
     return 0;
   }
-  const explained = (
-    existsSync(explainedFile) ? JSON.parse(readFileSync(explainedFile, 'utf8')) : {}
-  ) as Explained;
   const lessons = positionals.length > 0 ? positionals.map(findLesson) : allLessons();
   const figures: Figure[] = [];
   for (const lesson of lessons) {
-    const figure = await mutateLesson(
-      lesson,
-      explained[lesson.name] ?? {},
-      Number(values.jobs) || availableParallelism(),
-    );
+    const figure = await mutateLesson(lesson, Number(values.jobs) || availableParallelism());
     figures.push(figure);
     console.log(
       `${lesson.name}: ${figure.killed} killed, ${figure.explained} change nothing, ${figure.survivors.length} survive: ${share(figure)} %`,
     );
   }
   const table = [
-    "Written by `npm run mutate`. A mutant is one small change to the solution; it is killed when the lesson's tests notice it. Those that change nothing which the lesson promises are explained in `tests/mutants.json`.",
+    "Written by `npm run mutate`. A mutant is one small change to the solution; it is killed when the lesson's tests notice it. Those that change nothing which the lesson promises are explained in `tests/mutants/`.",
     '',
     '| lesson | killed | change nothing | survive | killed of those that matter |',
     '|---|---:|---:|---:|---:|',
@@ -125,5 +132,5 @@ await exitWith(async () => {
       ),
     );
   }
-  return figures.some(({ survivors }) => survivors.length > 0) ? 1 : 0;
+  return figures.some(({ survivors, stale }) => survivors.length + stale.length > 0) ? 1 : 0;
 });

@@ -771,6 +771,7 @@ describe('Golden transcripts', () => {
     request: 'GET /a HTTP/1.1\nHost: 127.0.0.1:40123\n',
     response: 'HTTP/1.1 200 OK\nDate: Mon, 23 Nov 2026 06:00:00 GMT\n',
     curl: 'curl -i http://localhost:3000/a',
+    before: [],
     timeline: [{ atMs: 12.3, from: 'client' as const, what: 'GET /a' }],
   };
   const step = {

@@ -10,6 +10,8 @@ export interface Failure {
   expected?: string | undefined;
   actual?: string | undefined;
   exchange?: Exchange | undefined;
+  /** The exchanges of the same step that came before it, in order. */
+  before?: Exchange[] | undefined;
 }
 
 /** Thrown by a step's checks; the judge turns it into the step's verdict. */

@@ -258,7 +258,11 @@ class Run implements Bench {
       await trial.settle();
       return undefined;
     } catch (error) {
-      if (error instanceof StepFailure || error instanceof ProgramFault) return error.failure;
+      if (error instanceof StepFailure || error instanceof ProgramFault) {
+        const { failure } = error;
+        const at = failure.exchange ? trial.exchanges.lastIndexOf(failure.exchange) : -1;
+        return at > 0 ? { before: trial.exchanges.slice(0, at), ...failure } : failure;
+      }
       throw error;
     } finally {
       trial.close();

@@ -7,6 +7,8 @@ export interface ExchangeResult {
   response: string;
   /** A line that repeats the request by hand; empty where no command can. */
   curl: string;
+  /** The last exchanges of the same step before this one, a line each. */
+  before: string[];
   /** What happened when, in ms since the connection was asked for. */
   timeline: { atMs: number; from: 'client' | 'server' | 'nobody'; what: string }[];
 }
@@ -46,25 +48,49 @@ const cap = (text: string | undefined, limit: number): string | null => {
     : clean;
 };
 
-export function exchangeResult(exchange: Exchange): ExchangeResult {
+export function exchangeResult(exchange: Exchange, before: Exchange[] = []): ExchangeResult {
   return {
     request: requestText(exchange),
     response: responseText(exchange),
     curl: commandLine(exchange),
+    before: beforeIt(before),
     timeline: timeline(exchange),
   };
 }
 
+const requestLine = ({ sent }: Exchange): string =>
+  cap(sent.subarray(0, Math.max(sent.indexOf('\r\n'), 0)).toString('latin1'), 60) ||
+  `${sent.length} bytes`;
+
+function inOneLine(exchange: Exchange): string {
+  const { message, outcome } = exchange;
+  const came = message ? `${message.status} ${message.reason}`.trim() : outcome.replace('-', ' ');
+  return `${requestLine(exchange)}: ${cap(came, 60)}`;
+}
+
+const shownBefore = 3;
+
+/** The last few exchanges, those that were repeated told once: how often a check asks again depends on the machine. */
+function beforeIt(exchanges: Exchange[]): string[] {
+  const lines: string[] = [];
+  for (const line of exchanges.map(inOneLine)) {
+    const last = lines.at(-1);
+    if (last === line) lines[lines.length - 1] = `${line} (several times)`;
+    else if (last !== `${line} (several times)`) lines.push(line);
+  }
+  const left = lines.length > shownBefore ? ['others, and then'] : [];
+  return [...left, ...lines.slice(-shownBefore)];
+}
+
 function timeline(exchange: Exchange): ExchangeResult['timeline'] {
-  const { times, outcome, sent, message } = exchange;
+  const { times, outcome, message } = exchange;
   const rows: ExchangeResult['timeline'] = [];
   const row = (at: number, from: 'client' | 'server' | 'nobody', what: string): void => {
     rows.push({ atMs: Math.round(at * 10) / 10, from, what });
   };
   if (outcome === 'refused') row(times.over, 'server', 'connection refused');
   if (times.connected !== undefined) row(times.connected, 'client', 'connection open');
-  const line = sent.subarray(0, Math.max(sent.indexOf('\r\n'), 0)).toString('latin1');
-  if (times.sent !== undefined) row(times.sent, 'client', cap(line, 60) || `${sent.length} bytes`);
+  if (times.sent !== undefined) row(times.sent, 'client', requestLine(exchange));
   if (times.firstByte !== undefined) {
     row(
       times.firstByte,
@@ -120,6 +146,6 @@ export function failed(step: number, title: string, failure: Failure): StepResul
     message: cap(failure.message, 600) ?? '',
     expected: cap(failure.expected, 2000),
     actual: cap(failure.actual, 2000),
-    exchange: failure.exchange ? exchangeResult(failure.exchange) : null,
+    exchange: failure.exchange ? exchangeResult(failure.exchange, failure.before) : null,
   };
 }

@@ -55,6 +55,10 @@ export interface StartRequest {
   expectListening?: boolean;
 }
 
+/** Which of the exchanges was begun before which. */
+const order = new WeakMap<Exchange, number>();
+let begun = 0;
+
 export class Trial {
   readonly #bench: Bench;
   readonly #random: Random;
@@ -66,7 +70,7 @@ export class Trial {
   /** Set in a part of `each` that runs beside others: no failure of it counts, so none is explained. */
   #hasty = false;
   #parts: Trial[] = [];
-  /** Every exchange of this step, in order. */
+  /** Every exchange of this step, in the order in which they were begun. */
   readonly exchanges: Exchange[];
 
   constructor(bench: Bench, salt: string, program?: Program, exchanges: Exchange[] = []) {
@@ -185,17 +189,22 @@ export class Trial {
     this.#connections.push(connection);
     const attempt = connection.attempt.bind(connection);
     return Object.assign(connection, {
-      attempt: async (options: WaitOptions = {}): Promise<Exchange> => {
-        const exchange = await attempt(options);
-        this.exchanges.push(exchange);
-        return exchange;
-      },
+      attempt: (options: WaitOptions = {}): Promise<Exchange> => this.#recorded(attempt(options)),
       answer: async (options: WaitOptions & { causes?: OutcomeCauses } = {}): Promise<Answer> => {
-        const exchange = await attempt(options);
-        this.exchanges.push(exchange);
+        const exchange = await this.#recorded(attempt(options));
         return this.#answer(exchange, options.causes);
       },
     });
+  }
+
+  /** Requests may be under way side by side: what is told of them must not depend on which was answered first. */
+  async #recorded(attempt: Promise<Exchange>): Promise<Exchange> {
+    const place = begun++;
+    const exchange = await attempt;
+    order.set(exchange, place);
+    const after = this.exchanges.findLastIndex((other) => (order.get(other) ?? -1) < place);
+    this.exchanges.splice(after + 1, 0, exchange);
+    return exchange;
   }
 
   async #answer(exchange: Exchange, causes: OutcomeCauses = {}): Promise<Answer> {
@@ -230,7 +239,7 @@ export class Trial {
       // The server may have closed it in the same moment: then the request has to be sent again (RFC 9112, 9.3.1).
       const lost = /^connection-/.test(exchange.outcome) && exchange.received.length === 0;
       if (!lost || this.program.exit) return exchange;
-      this.exchanges.pop();
+      this.exchanges.splice(this.exchanges.indexOf(exchange), 1);
     }
     return this.#exchange(this.connect(), bytes, options, reusable);
   }

@@ -4,7 +4,9 @@ import { wrap, type Style } from './style.ts';
 
 /** Request and response, line by line. */
 export function exchangeText(exchange: ExchangeResult, style: Style): string[] {
+  const before = exchange.before.flatMap((line) => wrap(line, style.width, '    '));
   return [
+    ...(before.length > 0 ? [style.paint('bold', '  Before it, in this step'), ...before] : []),
     style.paint('bold', '  Sent'),
     ...block(exchange.request, style),
     style.paint('bold', '  Came back'),
