@@ -169,7 +169,7 @@ async function catalogue({ lessons, seed, golden, tell }: Scope): Promise<Proble
     if (!suites.includes(`tests/${lesson.name}.test.ts`)) continue; // Reported as missing.
     // No hurry: on a busy machine, too, every step is tried, so that the transcripts stay the same.
     const options = { seed, budgetMs: 60_000 };
-    const proofs = await prove(lesson, { ...options, sample: golden });
+    const proofs = await prove(lesson, options);
     for (const { name, complaint } of proofs) {
       if (complaint !== undefined)
         problems.push({ file: fileOf(name, lesson), line: 0, problem: complaint });

@@ -6,7 +6,7 @@ import type { Proof } from '../kernel/catalogue.ts';
 import { projectRoot, type Lesson } from '../kernel/course.ts';
 import type { ExchangeResult, Result } from '../kernel/result.ts';
 import { makeStyle, plain } from '../show/style.ts';
-import { verdict } from '../show/verdict.ts';
+import { currentStep, verdict } from '../show/verdict.ts';
 import type { Problem } from './problem.ts';
 import { common, difference } from './wildcards.ts';
 
@@ -74,9 +74,15 @@ interface Golden {
   lines: string[];
 }
 
-/** The wrong programs that stand for a diagnosis. */
-export const representatives = (proofs: Proof[]): Proof[] =>
-  proofs.filter(({ representative, result }) => representative && result);
+/** The first wrong program of each diagnosis that the terminal can name. */
+export function representatives(proofs: Proof[]): Proof[] {
+  const seen = new Set<string>();
+  return proofs.filter(({ name, result }) => {
+    if (!name.startsWith('wrong/') || !result) return false;
+    const diagnosis = result.diagnosis ?? currentStep(result)?.diagnosis ?? '';
+    return !seen.has(diagnosis) && seen.add(diagnosis);
+  });
+}
 
 /** The transcripts as they must be; the first program's also in colour. */
 function transcriptsOf(lesson: Lesson, proofs: Proof[]): Golden[] {
@@ -116,6 +122,10 @@ export async function checkGolden(
   }
   const goldens = transcriptsOf(lesson, proofs);
   const problems: Problem[] = [];
+  for (const { name, result } of representatives(proofs)) {
+    if (result && transcript(lesson, result, true).map(plain).join() !== transcript(lesson, result).join())
+      problems.push({ file: `tests/${name}`, line: 0, problem: 'In colour the terminal says something else.' });
+  }
   for (const golden of goldens) {
     let fault = faultOf(golden);
     for (let look = 1; fault && look < looks; look += 1) {
