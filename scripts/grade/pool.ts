@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { projectRoot } from '../kernel/course.ts';
 import { loaderWords } from '../kernel/program.ts';
-import { adopt, killGroup, release } from '../kernel/reaper.ts';
+import { adopt, end, release } from '../kernel/reaper.ts';
 import type { Result } from '../kernel/result.ts';
 import { workerWords, type Tier } from './isolation.ts';
 import type { Job } from './worker.ts';
@@ -80,9 +80,6 @@ export class Worker {
   async stop(): Promise<void> {
     const child = this.#child;
     this.#child = undefined;
-    if (!child?.pid || child.exitCode !== null || child.signalCode !== null) return;
-    const gone = new Promise((resolve) => child.once('exit', resolve));
-    killGroup(child.pid);
-    await gone;
+    await end(child);
   }
 }

@@ -2,9 +2,7 @@
 import net from 'node:net';
 import type { Exchange, Outcome } from './exchange.ts';
 import { readMessage, type Reading } from './message.ts';
-
-/** Tells whether a wait that has run out deserves more time, because the machine was busy and not the program at fault. */
-export type Starved = (sinceMs: number, enoughMs: number) => boolean;
+import { patiently, type Starved } from './patience.ts';
 
 export interface WaitOptions {
   /** How long a silence may last, in ms. */
@@ -16,7 +14,7 @@ export interface WaitOptions {
   maxBytes?: number;
 }
 
-export const defaults = { limitMs: 1000, maxBytes: 4 * 1024 * 1024, maxExtensions: 4 };
+export const defaults = { limitMs: 1000, maxBytes: 4 * 1024 * 1024 };
 
 /** A response that keeps coming for this many times the limit is an endless one. */
 const endlessAfter = 2;
@@ -267,30 +265,15 @@ export class Connection {
   }
 
   /** Waits until `ready` holds; false when the limit ran out first. */
-  async #wait(ready: () => boolean, limit: number): Promise<boolean> {
-    if (ready()) return true;
-    const began = performance.now();
-    let since = began;
-    let extensions = 0;
-    return new Promise((resolve) => {
-      const finish = (result: boolean): void => {
-        clearTimeout(timer);
-        this.#wake = undefined;
-        resolve(result);
-      };
-      const onTimeout = (): void => {
-        if (ready()) return finish(true);
-        // This process was held up itself, or the program did not get the processor: neither is the program's fault.
-        const late = performance.now() - since > limit + 100;
-        if ((late || this.#starved(began, limit * 0.4)) && extensions++ < defaults.maxExtensions) {
-          since = performance.now();
-          timer = setTimeout(onTimeout, limit);
-        } else finish(false);
-      };
-      let timer = setTimeout(onTimeout, limit);
-      this.#wake = () => {
-        if (ready()) finish(true);
-      };
+  #wait(ready: () => boolean, limit: number): Promise<boolean> {
+    return patiently({
+      ready,
+      limit,
+      starved: this.#starved,
+      watch: (look) => {
+        this.#wake = look;
+        return () => (this.#wake = undefined);
+      },
     });
   }
 }

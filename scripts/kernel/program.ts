@@ -12,6 +12,7 @@ import { pathToFileURL } from 'node:url';
 import { join } from 'node:path';
 import { defaults } from './connection.ts';
 import { UsageError } from './failure.ts';
+import { patiently } from './patience.ts';
 import * as procfs from './procfs.ts';
 import { adopt, killGroup, release } from './reaper.ts';
 import { strip } from './strip.mjs';
@@ -376,35 +377,16 @@ export class Program {
   }
 
   /** Waits until `test` holds, checking whenever the program is heard of. False when `limit` ms passed, or it exited, first. */
-  async when(test: () => boolean, limit: number): Promise<boolean> {
-    if (test()) return true;
-    const began = performance.now();
-    let since = began;
-    let extensions = 0;
-    return new Promise((resolve) => {
-      const finish = (result: boolean): void => {
-        clearTimeout(timer);
-        this.#watchers.delete(look);
-        resolve(result);
-      };
-      const look = (): void => {
-        if (test()) finish(true);
-        else if (this.exit) finish(false);
-      };
-      const onTimeout = (): void => {
-        const late = performance.now() - since > limit + 100;
-        if (
-          !test() &&
-          (late || this.starved(began, limit * 0.4)) &&
-          extensions++ < defaults.maxExtensions
-        ) {
-          since = performance.now();
-          timer = setTimeout(onTimeout, limit);
-        } else finish(test());
-      };
-      let timer = setTimeout(onTimeout, limit);
-      this.#watchers.add(look);
-      look();
+  when(test: () => boolean, limit: number): Promise<boolean> {
+    return patiently({
+      ready: test,
+      over: () => this.exit !== null,
+      limit,
+      starved: (since, enough) => this.starved(since, enough),
+      watch: (look) => {
+        this.#watchers.add(look);
+        return () => this.#watchers.delete(look);
+      },
     });
   }
 

@@ -52,3 +52,11 @@ export function killGroup(group: number): void {
     // Already gone.
   }
 }
+
+/** Ends a child and its process group, and waits until the child is gone. */
+export async function end(child: ChildProcess | undefined): Promise<void> {
+  if (!child?.pid || child.exitCode !== null || child.signalCode !== null) return;
+  const gone = new Promise((resolve) => child.once('exit', resolve));
+  killGroup(child.pid);
+  await gone;
+}

@@ -3,7 +3,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { dirname, join } from 'node:path';
 import { programFile, type Lesson } from '../kernel/course.ts';
 import { runWords } from '../kernel/program.ts';
-import { adopt, killGroup, release } from '../kernel/reaper.ts';
+import { adopt, end, release } from '../kernel/reaper.ts';
 
 export class LocalServer {
   readonly #file: string;
@@ -52,10 +52,7 @@ export class LocalServer {
   async stop(): Promise<void> {
     const child = this.#child;
     this.#child = undefined;
-    if (!child?.pid || child.exitCode !== null || child.signalCode !== null) return;
-    const gone = new Promise((resolve) => child.once('exit', resolve));
-    killGroup(child.pid);
-    await gone;
+    await end(child);
   }
 
   /** One restart after the other, however fast the saves come. */

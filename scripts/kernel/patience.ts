@@ -1,0 +1,51 @@
+/** A wait with a limit that a busy machine makes longer: silence is the program's fault only if it could have spoken. */
+
+/** Tells whether a wait that has run out deserves more time, because the machine was busy and not the program at fault. */
+export type Starved = (sinceMs: number, enoughMs: number) => boolean;
+
+/** How often a wait may begin anew. */
+const maxExtensions = 4;
+/** A timer that comes so much too late shows that this process was held up itself, in ms. */
+const lateMs = 100;
+/** A program that got this part of the time from the processor could have spoken. */
+const enough = 0.4;
+
+export interface Wait {
+  ready: () => boolean;
+  /** Whether there is nothing left to wait for. */
+  over?: () => boolean;
+  /** In ms. */
+  limit: number;
+  starved: Starved;
+  /** Has `look` called whenever something has happened; gives the way to end that. */
+  watch: (look: () => void) => () => void;
+}
+
+/** Waits until `ready` holds; false when it was over, or the limit ran out, first. */
+export async function patiently({ ready, over, limit, starved, watch }: Wait): Promise<boolean> {
+  if (ready()) return true;
+  const began = performance.now();
+  let since = began;
+  let extensions = 0;
+  return new Promise((resolve) => {
+    const finish = (result: boolean): void => {
+      clearTimeout(timer);
+      unwatch();
+      resolve(result);
+    };
+    const onTimeout = (): void => {
+      if (ready()) return finish(true);
+      const late = performance.now() - since > limit + lateMs;
+      if ((late || starved(began, limit * enough)) && extensions++ < maxExtensions) {
+        since = performance.now();
+        timer = setTimeout(onTimeout, limit);
+      } else finish(false);
+    };
+    let timer = setTimeout(onTimeout, limit);
+    const unwatch = watch(() => {
+      if (ready()) finish(true);
+      else if (over?.()) finish(false);
+    });
+    if (over?.()) finish(false);
+  });
+}
