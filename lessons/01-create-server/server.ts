@@ -9,7 +9,7 @@ function answer(req: IncomingMessage, res: ServerResponse): void {
 
 /** The port that the environment asks for. */
 function choosePort(text = '3000'): number {
-  // TODO(step 2): Refuse a port that is none
+  // TODO(step 2): Refuse a wrong port
   return Number(text) || 0;
 }
 

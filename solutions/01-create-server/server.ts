@@ -12,7 +12,7 @@ function answer(req: IncomingMessage, res: ServerResponse): void {
 
 /** The port that the environment asks for. */
 function choosePort(text = '3000'): number {
-  //#region step 2: Refuse a port that is none
+  //#region step 2: Refuse a wrong port
   //: return Number(text) || 0;
   if (!/^\d{1,5}$/.test(text) || Number(text) > 65535) {
     console.error(`PORT must be a whole number from 0 to 65535, not "${text}".`);

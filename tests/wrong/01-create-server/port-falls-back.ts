@@ -1,4 +1,4 @@
-// Wrong: a PORT that is none is silently replaced with 3000.
+// Wrong: a wrong PORT is silently replaced with 3000.
 // Fails: step 2, port-not-refused
 import http from 'node:http';
 import type { IncomingMessage, ServerResponse } from 'node:http';

@@ -1,4 +1,4 @@
-// Wrong: a PORT that is none ends in a stack trace.
+// Wrong: a wrong PORT ends in a stack trace.
 // Fails: step 2, port-crash
 import http from 'node:http';
 import type { IncomingMessage, ServerResponse } from 'node:http';
