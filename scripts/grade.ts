@@ -6,6 +6,7 @@ import { parseArgs } from 'node:util';
 import { findIsolation, type Tier } from './grade/isolation.ts';
 import { findSubmissions } from './grade/intake.ts';
 import { Grader, keptResults } from './grade/grader.ts';
+import { Progress } from './grade/progress.ts';
 import { manifestHash, maxPoints, type GradedSubmission, type GradeResults } from './grade/results.ts';
 import { writeReports } from './grade/reports/write.ts';
 import { readRoster, withRoster } from './grade/roster.ts';
@@ -160,6 +161,7 @@ await exitWith(async () => {
   const began = Date.now();
   console.error(`Isolation: ${isolation.tier}. ${isolation.keeps.join('; ')}.`);
   if (isolation.lacks.length > 0) console.error(`Not kept apart: ${isolation.lacks.join('; ')}.`);
+  const progress = new Progress(process.stderr, submissions.length);
   const grader = new Grader({
     lessons,
     seed,
@@ -170,7 +172,7 @@ await exitWith(async () => {
     keep,
     onDone: (submission, left) => {
       const mark = submission.outcome === 'graded' ? `${submission.points} of ${submission.maxPoints} points` : `${submission.outcome}: ${submission.reason ?? ''}`;
-      console.error(`[${String(submissions.length - left).padStart(String(submissions.length).length)} of ${submissions.length}] ${brief(submission.name, 40)}: ${brief(mark, 120)}`);
+      progress.tell(brief(submission.name, 40), brief(mark, 120), left);
     },
   });
   let graded: GradedSubmission[];
@@ -182,6 +184,7 @@ await exitWith(async () => {
     }
     graded = await grader.run(submissions, done);
   } finally {
+    progress.end();
     await grader.end();
   }
   const results: GradeResults = {

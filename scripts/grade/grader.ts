@@ -23,6 +23,28 @@ export interface GradeOptions {
   onDone?: (submission: GradedSubmission, left: number) => void;
 }
 
+function runs(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
+
+/** Removes what graders that were killed have left behind. */
+function sweep(): void {
+  for (const name of readdirSync(tmpdir())) {
+    const pid = Number(/^workbook-grade-(\d+)-/.exec(name)?.[1]);
+    if (!pid || runs(pid)) continue;
+    try {
+      rmSync(join(tmpdir(), name), { recursive: true, force: true });
+    } catch {
+      // Another user's: theirs to remove.
+    }
+  }
+}
+
 /** Lays out a tree that holds our finished files and the submission's own. */
 function stage(base: string, files: TakenFile[]): string {
   const dir = mkdtempSync(join(base, 'stage-'));
@@ -51,7 +73,8 @@ export class Grader {
 
   constructor(options: GradeOptions) {
     this.#options = options;
-    this.#base = mkdtempSync(join(tmpdir(), 'workbook-grade-'));
+    sweep();
+    this.#base = mkdtempSync(join(tmpdir(), `workbook-grade-${process.pid}-`));
     this.#workers = Array.from({ length: options.jobs }, () => new Worker(options.isolation.tier));
   }
 

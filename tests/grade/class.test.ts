@@ -37,6 +37,7 @@ test(`a class of ${size}, killed half way and taken up again, gets the marks it 
 
   const resumed = await grade(dir, [...args, '--resume']);
   assert.equal(resumed.status, 0, resumed.stderr);
+  assert.deepEqual(readdirSync(`${dir}-tmp`).filter((name) => name.startsWith('workbook-grade-')), [], 'the killed grader left its folder behind');
   assert.equal(resumed.stderr.match(/^\[/gm)?.length, size - before, 'it graded again what was done');
   const marks = resultsOf(resumed).submissions.map(({ name, outcome, points }) => ({ name, outcome, points }));
   assert.deepEqual(marks, people.map(({ name, points }) => ({ name, outcome: 'graded', points })), JSON.stringify(resultsOf(resumed).submissions.flatMap((one) => one.lessons.map(({ steps, diagnosis }) => [one.name, diagnosis, ...steps.map((step) => step.diagnosis)].join()))));
