@@ -7,7 +7,12 @@ import { findIsolation, type Tier } from './grade/isolation.ts';
 import { findSubmissions } from './grade/intake.ts';
 import { Grader, keptResults } from './grade/grader.ts';
 import { Progress } from './grade/progress.ts';
-import { manifestHash, maxPoints, type GradedSubmission, type GradeResults } from './grade/results.ts';
+import {
+  manifestHash,
+  maxPoints,
+  type GradedSubmission,
+  type GradeResults,
+} from './grade/results.ts';
 import { writeReports } from './grade/reports/write.ts';
 import { readRoster, withRoster } from './grade/roster.ts';
 import { allLessons, findLesson, solutionsDir } from './kernel/course.ts';
@@ -56,13 +61,21 @@ function parse() {
   try {
     return parseArgs({ options, allowPositionals: true });
   } catch (error) {
-    throw new UsageError(`${error instanceof Error ? (error.message.split('. ')[0] ?? '') : String(error)}. "npm run grade -- --help" shows what there is.`);
+    throw new UsageError(
+      `${error instanceof Error ? (error.message.split('. ')[0] ?? '') : String(error)}. "npm run grade -- --help" shows what there is.`,
+    );
   }
 }
 
-function number(text: string | undefined, name: string, least: number, most: number): number | undefined {
+function number(
+  text: string | undefined,
+  name: string,
+  least: number,
+  most: number,
+): number | undefined {
   if (text === undefined) return undefined;
-  if (!/^\d+$/.test(text) || Number(text) < least || Number(text) > most) throw new UsageError(`--${name} takes a whole number from ${least} to ${most}, not "${text}".`);
+  if (!/^\d+$/.test(text) || Number(text) < least || Number(text) > most)
+    throw new UsageError(`--${name} takes a whole number from ${least} to ${most}, not "${text}".`);
   return Number(text);
 }
 
@@ -85,16 +98,21 @@ function readRun(file: string): RunFile | undefined {
 /** What differs between two gradings, one line each. */
 function differences(before: GradeResults, after: GradeResults): string[] {
   const lines: string[] = [];
-  if (before.manifestHash !== after.manifestHash) lines.push('The lessons or their tests have changed since then.');
+  if (before.manifestHash !== after.manifestHash)
+    lines.push('The lessons or their tests have changed since then.');
   const earlier = new Map(before.submissions.map((submission) => [submission.name, submission]));
   for (const submission of after.submissions) {
     const was = earlier.get(submission.name);
     if (!was) lines.push(`${submission.name}: new, ${submission.points} points`);
-    else if (was.outcome !== submission.outcome) lines.push(`${submission.name}: ${was.outcome} before, ${submission.outcome} now`);
+    else if (was.outcome !== submission.outcome)
+      lines.push(`${submission.name}: ${was.outcome} before, ${submission.outcome} now`);
     else {
       for (const lesson of submission.lessons) {
         const then = was.lessons.find((one) => one.lesson === lesson.lesson);
-        if (then && then.points !== lesson.points) lines.push(`${submission.name}, ${lesson.lesson}: ${then.points} points before, ${lesson.points} now`);
+        if (then && then.points !== lesson.points)
+          lines.push(
+            `${submission.name}, ${lesson.lesson}: ${then.points} points before, ${lesson.points} now`,
+          );
       }
     }
     earlier.delete(submission.name);
@@ -112,14 +130,20 @@ await exitWith(async () => {
     return 0;
   }
   const [dir, extra] = positionals;
-  if (dir === undefined || extra !== undefined) throw new UsageError('npm run grade takes one folder, such as "npm run grade submissions". "npm run grade -- --help" shows the rest.');
+  if (dir === undefined || extra !== undefined)
+    throw new UsageError(
+      'npm run grade takes one folder, such as "npm run grade submissions". "npm run grade -- --help" shows the rest.',
+    );
   const lessons = values.lesson ? values.lesson.map(findLesson) : allLessons();
   const jobs = number(values.jobs, 'jobs', 1, 64) ?? 2;
   const tier = values.isolation;
-  if (tier !== undefined && tier !== 'namespaces' && tier !== 'process') throw new UsageError(`--isolation takes "namespaces" or "process", not "${tier}".`);
+  if (tier !== undefined && tier !== 'namespaces' && tier !== 'process')
+    throw new UsageError(`--isolation takes "namespaces" or "process", not "${tier}".`);
   const everybody = findSubmissions(resolve(dir));
   const { only } = values;
-  for (const name of only ?? []) if (!everybody.some((submission) => submission.name === name)) throw new UsageError(`There is no submission "${name}" in ${dir}.`);
+  for (const name of only ?? [])
+    if (!everybody.some((submission) => submission.name === name))
+      throw new UsageError(`There is no submission "${name}" in ${dir}.`);
   const reference = resolve(values.reference ?? solutionsDir);
   for (const { name, edits } of lessons) {
     const missing = edits.find((file) => !existsSync(join(reference, name, file)));
@@ -136,9 +160,14 @@ await exitWith(async () => {
   }
 
   const isolation = findIsolation(tier as Tier | undefined);
-  if (tier === 'namespaces' && isolation.tier !== tier) throw new UsageError('This machine cannot make the namespaces: unshare, setpriv, prlimit (util-linux) and ip (iproute2) are needed, and user namespaces must be allowed.');
+  if (tier === 'namespaces' && isolation.tier !== tier)
+    throw new UsageError(
+      'This machine cannot make the namespaces: unshare, setpriv, prlimit (util-linux) and ip (iproute2) are needed, and user namespaces must be allowed.',
+    );
   if (isolation.tier === 'process' && !values.trust) {
-    throw new UsageError(`Here strangers' programs can be kept apart by processes only, not by namespaces: they could use the network and send signals as you. Add "-- --trust" to grade them all the same, or use Linux with unshare.`);
+    throw new UsageError(
+      `Here strangers' programs can be kept apart by processes only, not by namespaces: they could use the network and send signals as you. Add "-- --trust" to grade them all the same, or use Linux with unshare.`,
+    );
   }
 
   const out = resolve(values.out ?? join(dir, '..', `${basename(resolve(dir))}-grades`));
@@ -147,16 +176,34 @@ await exitWith(async () => {
   const earlier = values.resume ? readRun(runFile) : undefined;
   const hash = manifestHash(lessons);
   const names = lessons.map(({ name }) => name);
-  if (values.resume && earlier && (earlier.manifestHash !== hash || earlier.withReference !== Boolean(values['with-reference']) || earlier.lessons.join() !== names.join())) {
-    throw new UsageError('The earlier run into this folder graded other lessons, or their tests have changed since: grade anew, without --resume.');
+  if (
+    values.resume &&
+    earlier &&
+    (earlier.manifestHash !== hash ||
+      earlier.withReference !== Boolean(values['with-reference']) ||
+      earlier.lessons.join() !== names.join())
+  ) {
+    throw new UsageError(
+      'The earlier run into this folder graded other lessons, or their tests have changed since: grade anew, without --resume.',
+    );
   }
   const seed = number(values.seed, 'seed', 1, 2 ** 31) ?? earlier?.seed ?? randomInt(1, 2 ** 31);
   if (!values.resume) rmSync(keep, { recursive: true, force: true });
   mkdirSync(keep, { recursive: true });
-  writeFileSync(runFile, JSON.stringify({ seed, manifestHash: hash, withReference: Boolean(values['with-reference']), lessons: names } satisfies RunFile));
+  writeFileSync(
+    runFile,
+    JSON.stringify({
+      seed,
+      manifestHash: hash,
+      withReference: Boolean(values['with-reference']),
+      lessons: names,
+    } satisfies RunFile),
+  );
   const done = values.resume ? keptResults(keep) : new Map<string, GradedSubmission>();
   for (const name of only ?? []) done.delete(name);
-  const submissions = everybody.filter(({ name }) => !only || only.includes(name) || done.has(name));
+  const submissions = everybody.filter(
+    ({ name }) => !only || only.includes(name) || done.has(name),
+  );
 
   const began = Date.now();
   console.error(`Isolation: ${isolation.tier}. ${isolation.keeps.join('; ')}.`);
@@ -171,7 +218,10 @@ await exitWith(async () => {
     reference,
     keep,
     onDone: (submission, left) => {
-      const mark = submission.outcome === 'graded' ? `${submission.points} of ${submission.maxPoints} points` : `${submission.outcome}: ${submission.reason ?? ''}`;
+      const mark =
+        submission.outcome === 'graded'
+          ? `${submission.points} of ${submission.maxPoints} points`
+          : `${submission.outcome}: ${submission.reason ?? ''}`;
       progress.tell(brief(submission.name, 40), brief(mark, 120), left);
     },
   });
@@ -179,7 +229,9 @@ await exitWith(async () => {
   try {
     const wrong = await grader.selfCheck();
     if (wrong) {
-      console.error(`Nobody was graded: ${brief(wrong, 400)}. The workbook itself is at fault here; "npm run verify" says more.`);
+      console.error(
+        `Nobody was graded: ${brief(wrong, 400)}. The workbook itself is at fault here; "npm run verify" says more.`,
+      );
       return 3;
     }
     graded = await grader.run(submissions, done);
@@ -197,14 +249,25 @@ await exitWith(async () => {
     manifestHash: hash,
     startedAt: new Date(began).toISOString(),
     durationMs: Date.now() - began,
-    lessons: lessons.map((lesson) => ({ lesson: lesson.name, title: lesson.title, maxPoints: maxPoints(lesson), steps: lesson.steps.map(({ title, points }) => ({ title, points })) })),
+    lessons: lessons.map((lesson) => ({
+      lesson: lesson.name,
+      title: lesson.title,
+      maxPoints: maxPoints(lesson),
+      steps: lesson.steps.map(({ title, points }) => ({ title, points })),
+    })),
     submissions: graded.map((submission) => withRoster(submission, roster)),
   };
   writeReports(results, out);
   if (compared) {
     const lines = differences(compared, results);
-    console.log(lines.length > 0 ? lines.map((line) => brief(line, 200)).join('\n') : 'No mark differs from the earlier grading.');
+    console.log(
+      lines.length > 0
+        ? lines.map((line) => brief(line, 200)).join('\n')
+        : 'No mark differs from the earlier grading.',
+    );
   }
-  console.log(`${graded.length} ${graded.length === 1 ? 'submission' : 'submissions'} graded in ${((Date.now() - began) / 1000).toFixed(1)} s. Reports: ${out}`);
+  console.log(
+    `${graded.length} ${graded.length === 1 ? 'submission' : 'submissions'} graded in ${((Date.now() - began) / 1000).toFixed(1)} s. Reports: ${out}`,
+  );
   return graded.some(({ outcome }) => outcome === 'grader-error') ? 2 : 0;
 });

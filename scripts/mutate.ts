@@ -41,10 +41,7 @@ interface Figure {
   stale: string[];
 }
 
-async function mutateLesson(
-  lesson: Lesson,
-  jobs: number,
-): Promise<Figure> {
+async function mutateLesson(lesson: Lesson, jobs: number): Promise<Figure> {
   const figure: Figure = { lesson, killed: 0, explained: 0, survivors: [], stale: [] };
   const own = explanations(lesson.name);
   const known = { ...explanations('every-lesson'), ...own };

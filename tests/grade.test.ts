@@ -2,7 +2,19 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { copyFileSync, cpSync, existsSync, linkSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  cpSync,
+  existsSync,
+  linkSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import net from 'node:net';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
@@ -14,7 +26,14 @@ import type { GradeResults } from '../scripts/grade/results.ts';
 import { projectRoot } from '../scripts/kernel/course.ts';
 import { Program } from '../scripts/kernel/program.ts';
 import { startListening } from '../scripts/kernel/starting.ts';
-import { processesWith, resultsOf, scratch, startGrading, textsBelow, type Graded } from './grade/run.ts';
+import {
+  processesWith,
+  resultsOf,
+  scratch,
+  startGrading,
+  textsBelow,
+  type Graded,
+} from './grade/run.ts';
 
 interface Attack {
   /** Its number in the list of ways to cheat. */
@@ -31,29 +50,41 @@ interface Attack {
 const attacksDir = join(projectRoot, 'tests/attacks');
 const attacks = readdirSync(attacksDir)
   .sort()
-  .map((name) => ({ name, ...(JSON.parse(readFileSync(join(attacksDir, name, 'attack.json'), 'utf8')) as Attack) }));
+  .map((name) => ({
+    name,
+    ...(JSON.parse(readFileSync(join(attacksDir, name, 'attack.json'), 'utf8')) as Attack),
+  }));
 const lesson = '03-request-anatomy';
 const solution = join(projectRoot, 'solutions', lesson, 'server.ts');
 const windows = process.platform === 'win32';
 /** Dangerous to a spreadsheet, a page, a terminal, a CI log and a file's path, as far as the system allows such a name. */
-const poisonedName = windows ? '=1+cmd!A0,quote' : '=1+cmd|calc!A0 <img src=x onerror=alert(1)> "q",\u001b[31m\n::error::name';
+const poisonedName = windows
+  ? '=1+cmd!A0,quote'
+  : '=1+cmd|calc!A0 <img src=x onerror=alert(1)> "q",\u001b[31m\n::error::name';
 
 /** Lays out the attacks that a tier claims to stop, and neighbours who did nothing. */
 function layOut(dir: string, tier: Tier, told: Record<string, string>): Map<string, Attack> {
   const expected = new Map<string, Attack>();
-  const fill = (text: string): string => text.replace(/\{\{(\w+)\}\}/g, (whole, key: string) => told[key]?.replaceAll('\\', '/') ?? whole);
+  const fill = (text: string): string =>
+    text.replace(
+      /\{\{(\w+)\}\}/g,
+      (whole, key: string) => told[key]?.replaceAll('\\', '/') ?? whole,
+    );
   for (const { name, ...attack } of attacks) {
     if (!attack.tiers.includes(tier)) continue;
     const from = join(attacksDir, name);
     if (attack.attack === 10) {
-      for (const variant of windows ? ['folder'] : ['symlink', 'fifo', 'folder', 'hardlink', 'behind-a-link']) {
+      for (const variant of windows
+        ? ['folder']
+        : ['symlink', 'fifo', 'folder', 'hardlink', 'behind-a-link']) {
         const inside = join(dir, `10-${variant}`, 'lessons', lesson);
         mkdirSync(variant === 'behind-a-link' ? join(inside, '..') : inside, { recursive: true });
         const file = join(inside, 'server.ts');
         if (variant === 'symlink') symlinkSync(solution, file);
         else if (variant === 'fifo') execFileSync('mkfifo', [file]);
         else if (variant === 'folder') mkdirSync(file);
-        else if (variant === 'behind-a-link') symlinkSync(join(projectRoot, 'solutions', lesson), inside);
+        else if (variant === 'behind-a-link')
+          symlinkSync(join(projectRoot, 'solutions', lesson), inside);
         else {
           // Of a file beside it: the solution's own may lie on another disk.
           copyFileSync(solution, `${dir}-linked.ts`);
@@ -72,7 +103,8 @@ function layOut(dir: string, tier: Tier, told: Record<string, string>): Map<stri
       // Names that version control and packers would take for their own.
       renameSync(join(to, 'npmrc'), join(to, '.npmrc'));
       renameSync(join(to, 'env'), join(to, '.env'));
-      for (const inside of [to, join(to, 'lessons'), join(to, 'lessons', lesson)]) cpSync(join(from, 'vendor'), join(inside, 'node_modules'), { recursive: true });
+      for (const inside of [to, join(to, 'lessons'), join(to, 'lessons', lesson)])
+        cpSync(join(from, 'vendor'), join(inside, 'node_modules'), { recursive: true });
     }
     expected.set(folder, attack);
   }
@@ -80,8 +112,15 @@ function layOut(dir: string, tier: Tier, told: Record<string, string>): Map<stri
 }
 
 /** A right server elsewhere on the machine, and how many came to it. */
-async function rightServer(): Promise<{ port: number; visits: () => number; close: () => Promise<void> }> {
-  const program: Program = await startListening({ file: solution, cwd: projectRoot, trusted: true }, projectRoot);
+async function rightServer(): Promise<{
+  port: number;
+  visits: () => number;
+  close: () => Promise<void>;
+}> {
+  const program: Program = await startListening(
+    { file: solution, cwd: projectRoot, trusted: true },
+    projectRoot,
+  );
   let visits = 0;
   const server = net.createServer((near) => {
     visits++;
@@ -102,7 +141,8 @@ async function rightServer(): Promise<{ port: number; visits: () => number; clos
   };
 }
 
-const able: Tier[] = findIsolation().tier === 'namespaces' ? ['namespaces', 'process'] : ['process'];
+const able: Tier[] =
+  findIsolation().tier === 'namespaces' ? ['namespaces', 'process'] : ['process'];
 
 for (const tier of able) {
   describe(`attacks on the tier "${tier}"`, async () => {
@@ -116,11 +156,25 @@ for (const tier of able) {
     writeFileSync(canaryFile, `${canary}\n`);
     for (const neighbour of ['00-neighbour', 'zz-neighbour']) {
       mkdirSync(join(dir, neighbour, lesson), { recursive: true });
-      writeFileSync(join(dir, neighbour, lesson, 'server.ts'), `// ${canary}\n${readFileSync(solution, 'utf8')}`);
+      writeFileSync(
+        join(dir, neighbour, lesson, 'server.ts'),
+        `// ${canary}\n${readFileSync(solution, 'utf8')}`,
+      );
     }
-    writeFileSync(join(dir, 'roster.csv'), 'folder,name,id,email\n00-neighbour,"=cmd|calc!A0 <script>alert(1)</script>",+1+1,@SUM(1)\n');
+    writeFileSync(
+      join(dir, 'roster.csv'),
+      'folder,name,id,email\n00-neighbour,"=cmd|calc!A0 <script>alert(1)</script>",+1+1,@SUM(1)\n',
+    );
 
-    const args = ['--lesson', '3', '--seed', '11', '--isolation', tier, ...(tier === 'process' ? ['--trust'] : [])];
+    const args = [
+      '--lesson',
+      '3',
+      '--seed',
+      '11',
+      '--isolation',
+      tier,
+      ...(tier === 'process' ? ['--trust'] : []),
+    ];
     const expected = layOut(dir, tier, {
       PROJECT: projectRoot,
       SUBMISSIONS: dir,
@@ -136,7 +190,9 @@ for (const tier of able) {
       writeFileSync(file, readFileSync(file, 'utf8').replaceAll('{{GRADER}}', String(run.pid)));
     }
     const graded: Graded = await run.done;
-    const results: GradeResults | undefined = existsSync(join(graded.out, 'results.json')) ? resultsOf(graded) : undefined;
+    const results: GradeResults | undefined = existsSync(join(graded.out, 'results.json'))
+      ? resultsOf(graded)
+      : undefined;
 
     test('everybody is graded', () => {
       assert.equal(graded.status, 0, graded.stderr);
@@ -149,25 +205,40 @@ for (const tier of able) {
         const found = results?.submissions.find((one) => one.name === name);
         assert.ok(found, 'it is not among the results');
         assert.equal(found.outcome, attack.outcome, found.reason ?? '');
-        assert.ok(found.points <= attack.maxPoints, `it got ${found.points} points: ${JSON.stringify(found.lessons[0]?.steps.filter(({ status }) => status === 'pass'))}`);
+        assert.ok(
+          found.points <= attack.maxPoints,
+          `it got ${found.points} points: ${JSON.stringify(found.lessons[0]?.steps.filter(({ status }) => status === 'pass'))}`,
+        );
         const text = JSON.stringify(found.lessons);
         assert.doesNotMatch(text, /LOOT: .{0,200}/, /LOOT: .{0,200}/.exec(text)?.[0]);
-        if (attack.runs) assert.match(text, /attack.{1,5}(ran|:)/, `its program never came to answer: ${text.slice(0, 600)}`);
+        if (attack.runs)
+          assert.match(
+            text,
+            /attack.{1,5}(ran|:)/,
+            `its program never came to answer: ${text.slice(0, 600)}`,
+          );
       });
     }
 
     test('neighbours get what they earned', () => {
       for (const name of ['00-neighbour', 'zz-neighbour']) {
         const found = results?.submissions.find((one) => one.name === name);
-        assert.deepEqual([found?.outcome, found?.points], ['graded', found?.maxPoints], found?.reason ?? JSON.stringify(found?.lessons[0]?.steps.filter(({ status }) => status !== 'pass')));
+        assert.deepEqual(
+          [found?.outcome, found?.points],
+          ['graded', found?.maxPoints],
+          found?.reason ??
+            JSON.stringify(found?.lessons[0]?.steps.filter(({ status }) => status !== 'pass')),
+        );
       }
     });
 
     test('no secret was read, and none stands in a report', () => {
       assert.equal(readFileSync(canaryFile, 'utf8'), `${canary}\n`);
       assert.ok(!existsSync(`${canaryFile}.written`), 'a file was written outside');
-      for (const { file, text } of textsBelow(graded.out)) assert.ok(!text.includes(canary), `${file} holds a secret`);
-      if (tier === 'namespaces') assert.equal(elsewhere.visits(), 0, 'somebody came out of the network namespace');
+      for (const { file, text } of textsBelow(graded.out))
+        assert.ok(!text.includes(canary), `${file} holds a secret`);
+      if (tier === 'namespaces')
+        assert.equal(elsewhere.visits(), 0, 'somebody came out of the network namespace');
     });
 
     test('nothing outlives its run', () => {
@@ -183,10 +254,15 @@ for (const tier of able) {
 function checkReports({ out, stdout, stderr }: Graded, results: GradeResults | undefined): void {
   const ajv = new Ajv({ allErrors: true, strict: true, allowUnionTypes: true });
   const schemas = join(projectRoot, 'tests/grade/schemas');
-  const validators = new Map(readdirSync(schemas).map((file) => [file.replace('.json', ''), ajv.compile(JSON.parse(readFileSync(join(schemas, file), 'utf8')) as object)]));
+  const validators = new Map(
+    readdirSync(schemas).map((file) => [
+      file.replace('.json', ''),
+      ajv.compile(JSON.parse(readFileSync(join(schemas, file), 'utf8')) as object),
+    ]),
+  );
   const seen = new Map<string, number>();
-  // eslint-disable-next-line no-control-regex
-  const control = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\ufffe\uffff\u202a-\u202e\u2066-\u2069]/;
+  const control =
+    /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\ufffe\uffff\u202a-\u202e\u2066-\u2069]/;
   for (const { file, text } of textsBelow(out)) {
     const path = file.slice(out.length + 1).replaceAll('\\', '/');
     if (path.startsWith('.kept/')) continue;
@@ -199,21 +275,34 @@ function checkReports({ out, stdout, stderr }: Graded, results: GradeResults | u
       const data: unknown = JSON.parse(text);
       assert.ok(valid(data), `${path}: ${ajv.errorsText(valid.errors?.slice(0, 3))}`);
       // results.json names folders by their true names, as escapes; what platforms get is clean.
-      if (kind !== 'results') for (const line of stringsOf(data)) assert.doesNotMatch(line, control, `${path} holds a control character`);
+      if (kind !== 'results')
+        for (const line of stringsOf(data))
+          assert.doesNotMatch(line, control, `${path} holds a control character`);
       seen.set(kind, (seen.get(kind) ?? 0) + 1);
     } else if (path.endsWith('.csv')) {
       const { data, errors } = Papa.parse<string[]>(text, { skipEmptyLines: true });
       assert.deepEqual(errors, [], path);
       for (const row of data) {
         assert.equal(row.length, data[0]?.length, `${path}: ${row.join()}`);
-        for (const cell of row) assert.doesNotMatch(cell, /^[=+\-@\t\r|%]/, `${path} holds a formula`);
+        for (const cell of row)
+          assert.doesNotMatch(cell, /^[=+\-@\t\r|%]/, `${path} holds a formula`);
       }
-      assert.equal(data.length, (results?.submissions.length ?? 0) + (path === 'canvas.csv' ? 2 : 1), path);
+      assert.equal(
+        data.length,
+        (results?.submissions.length ?? 0) + (path === 'canvas.csv' ? 2 : 1),
+        path,
+      );
     } else if (path.endsWith('.xml')) {
       assert.equal(XMLValidator.validate(text), true, path);
-      const { testsuites } = new XMLParser({ ignoreAttributes: false, isArray: (name) => ['testsuite', 'testcase'].includes(name) }).parse(text) as { testsuites: { '@_tests': string; testsuite: { testcase: unknown[] }[] } };
+      const { testsuites } = new XMLParser({
+        ignoreAttributes: false,
+        isArray: (name) => ['testsuite', 'testcase'].includes(name),
+      }).parse(text) as { testsuites: { '@_tests': string; testsuite: { testcase: unknown[] }[] } };
       assert.equal(testsuites.testsuite.length, results?.submissions.length);
-      assert.equal(testsuites.testsuite.reduce((sum, suite) => sum + suite.testcase.length, 0), Number(testsuites['@_tests']));
+      assert.equal(
+        testsuites.testsuite.reduce((sum, suite) => sum + suite.testcase.length, 0),
+        Number(testsuites['@_tests']),
+      );
       assert.doesNotMatch(text, /name="forged"/);
     } else if (path.endsWith('.html')) {
       assert.doesNotMatch(text, /<(script|img|iframe|object|link|svg)\b/i, path);
@@ -222,7 +311,8 @@ function checkReports({ out, stdout, stderr }: Graded, results: GradeResults | u
       assert.doesNotMatch(text, /(src|href)="?(?!#)[a-z]+:/i);
     } else assert.fail(`an unknown report: ${path}`);
   }
-  for (const kind of ['gradescope', 'exercism', 'prairielearn', 'classroom']) assert.equal(seen.get(kind), results?.submissions.length, kind);
+  for (const kind of ['gradescope', 'exercism', 'prairielearn', 'classroom'])
+    assert.equal(seen.get(kind), results?.submissions.length, kind);
   for (const text of [stdout, stderr]) {
     assert.doesNotMatch(text, control);
     assert.doesNotMatch(text, /^\s*::/m, 'a workflow command reached the log');
@@ -231,6 +321,7 @@ function checkReports({ out, stdout, stderr }: Graded, results: GradeResults | u
 
 function stringsOf(value: unknown): string[] {
   if (typeof value === 'string') return [value];
-  if (value && typeof value === 'object') return [...Object.keys(value), ...Object.values(value).flatMap(stringsOf)];
+  if (value && typeof value === 'object')
+    return [...Object.keys(value), ...Object.values(value).flatMap(stringsOf)];
   return [];
 }

@@ -1,5 +1,15 @@
 /** Grades submissions, some at a time, and writes each result as it comes. */
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { findLesson, lessonsDir, type Lesson } from '../kernel/course.ts';
@@ -7,7 +17,14 @@ import { stubOf } from '../kernel/stub.ts';
 import { takeFiles, putFiles, type Submission, type TakenFile } from './intake.ts';
 import type { Isolation } from './isolation.ts';
 import { Worker } from './pool.ts';
-import { deservesAnotherTry, graded, maxPoints, missing, type GradedLesson, type GradedSubmission } from './results.ts';
+import {
+  deservesAnotherTry,
+  graded,
+  maxPoints,
+  missing,
+  type GradedLesson,
+  type GradedSubmission,
+} from './results.ts';
 
 export interface GradeOptions {
   lessons: Lesson[];
@@ -54,14 +71,17 @@ function stage(base: string, files: TakenFile[]): string {
     const { edits } = findLesson(name);
     cpSync(join(lessonsDir, name), join(dir, 'lessons', name), {
       recursive: true,
-      filter: (source) => !/\.(md|json)$/.test(source) && !edits.some((file) => source === join(lessonsDir, name, file)),
+      filter: (source) =>
+        !/\.(md|json)$/.test(source) &&
+        !edits.some((file) => source === join(lessonsDir, name, file)),
     });
   }
   putFiles(files, join(dir, 'lessons'));
   return dir;
 }
 
-const needed = (lesson: Lesson): Lesson[] => lesson.needs.map(findLesson).flatMap((earlier) => [...needed(earlier), earlier]);
+const needed = (lesson: Lesson): Lesson[] =>
+  lesson.needs.map(findLesson).flatMap((earlier) => [...needed(earlier), earlier]);
 
 export class Grader {
   readonly #options: GradeOptions;
@@ -79,13 +99,29 @@ export class Grader {
   }
 
   #reference(lesson: Lesson): TakenFile[] {
-    return lesson.edits.map((file) => ({ lesson: lesson.name, file, sha256: '', bytes: readFileSync(join(this.#options.reference, lesson.name, file)) }));
+    return lesson.edits.map((file) => ({
+      lesson: lesson.name,
+      file,
+      sha256: '',
+      bytes: readFileSync(join(this.#options.reference, lesson.name, file)),
+    }));
   }
 
-  async #judge(worker: Worker, dir: string, lesson: Lesson): Promise<{ lesson?: GradedLesson; error?: string }> {
+  async #judge(
+    worker: Worker,
+    dir: string,
+    lesson: Lesson,
+  ): Promise<{ lesson?: GradedLesson; error?: string }> {
     const { seed, isolation } = this.#options;
     const root = join(this.#base, `root-${this.#workers.indexOf(worker)}`);
-    const { result, error } = await worker.run({ lesson: lesson.name, target: join(dir, 'lessons'), stage: dir, seed, tier: isolation.tier, root });
+    const { result, error } = await worker.run({
+      lesson: lesson.name,
+      target: join(dir, 'lessons'),
+      stage: dir,
+      seed,
+      tier: isolation.tier,
+      root,
+    });
     if (!result) return { error: error ?? 'no verdict' };
     return { lesson: graded(lesson, { ...result, target: 'submission' }) };
   }
@@ -115,15 +151,45 @@ export class Grader {
     }
   }
 
-  async #lesson(worker: Worker, files: TakenFile[], dir: string, lesson: Lesson): Promise<{ lesson?: GradedLesson; error?: string }> {
+  async #lesson(
+    worker: Worker,
+    files: TakenFile[],
+    dir: string,
+    lesson: Lesson,
+  ): Promise<{ lesson?: GradedLesson; error?: string }> {
     const own = files.filter((file) => file.lesson === lesson.name);
-    if (own.length === 0) return { lesson: missing(lesson, this.#options.seed, `No file of this lesson was handed in: ${lesson.edits.join(', ')}.`) };
+    if (own.length === 0)
+      return {
+        lesson: missing(
+          lesson,
+          this.#options.seed,
+          `No file of this lesson was handed in: ${lesson.edits.join(', ')}.`,
+        ),
+      };
     const absent = lesson.edits.filter((file) => !own.some((taken) => taken.file === file));
-    if (absent.length > 0) return { lesson: missing(lesson, this.#options.seed, `A file of this lesson is missing: ${absent.join(', ')}.`) };
-    if (this.#options.withReference) putFiles(needed(lesson).flatMap((earlier) => this.#reference(earlier)), join(dir, 'lessons'));
+    if (absent.length > 0)
+      return {
+        lesson: missing(
+          lesson,
+          this.#options.seed,
+          `A file of this lesson is missing: ${absent.join(', ')}.`,
+        ),
+      };
+    if (this.#options.withReference)
+      putFiles(
+        needed(lesson).flatMap((earlier) => this.#reference(earlier)),
+        join(dir, 'lessons'),
+      );
     else {
       for (const earlier of needed(lesson)) {
-        if (!files.some((file) => file.lesson === earlier.name)) return { lesson: missing(lesson, this.#options.seed, `This lesson stands on "${earlier.title}", of which no file was handed in.`) };
+        if (!files.some((file) => file.lesson === earlier.name))
+          return {
+            lesson: missing(
+              lesson,
+              this.#options.seed,
+              `This lesson stands on "${earlier.title}", of which no file was handed in.`,
+            ),
+          };
       }
     }
     try {
@@ -132,18 +198,28 @@ export class Grader {
       const second = await this.#byItself(() => this.#judge(worker, dir, lesson));
       if (!second.lesson) return second;
       const better = second.lesson.points >= first.lesson.points ? second.lesson : first.lesson;
-      const tries = [first.lesson, second.lesson].map(({ points, diagnosis, steps }) => ({ points, diagnosis: diagnosis ?? steps.find((step) => step.status === 'fail')?.diagnosis ?? null }));
+      const tries = [first.lesson, second.lesson].map(({ points, diagnosis, steps }) => ({
+        points,
+        diagnosis: diagnosis ?? steps.find((step) => step.status === 'fail')?.diagnosis ?? null,
+      }));
       return { lesson: { ...better, tries } };
     } finally {
       if (this.#options.withReference) {
         // The submission's own modules again, for their own lessons.
-        for (const earlier of needed(lesson)) for (const file of earlier.edits) rmSync(join(dir, 'lessons', earlier.name, file), { force: true });
+        for (const earlier of needed(lesson))
+          for (const file of earlier.edits)
+            rmSync(join(dir, 'lessons', earlier.name, file), { force: true });
         putFiles(files, join(dir, 'lessons'));
       }
     }
   }
 
-  async #files(worker: Worker, name: string, files: TakenFile[], tampered: string | null): Promise<GradedSubmission> {
+  async #files(
+    worker: Worker,
+    name: string,
+    files: TakenFile[],
+    tampered: string | null,
+  ): Promise<GradedSubmission> {
     const { lessons } = this.#options;
     const submission: GradedSubmission = {
       name,
@@ -151,7 +227,9 @@ export class Grader {
       reason: null,
       points: 0,
       maxPoints: lessons.reduce((sum, lesson) => sum + maxPoints(lesson), 0),
-      files: Object.fromEntries(files.map(({ lesson, file, sha256 }) => [`${lesson}/${file}`, sha256])),
+      files: Object.fromEntries(
+        files.map(({ lesson, file, sha256 }) => [`${lesson}/${file}`, sha256]),
+      ),
       lessons: [],
     };
     if (tampered) return { ...submission, outcome: 'tampered', reason: tampered };
@@ -159,13 +237,18 @@ export class Grader {
     try {
       for (const lesson of lessons) {
         const { lesson: result, error } = await this.#lesson(worker, files, dir, lesson);
-        if (!result) return { ...submission, outcome: 'grader-error', reason: `${lesson.name}: ${error}` };
+        if (!result)
+          return { ...submission, outcome: 'grader-error', reason: `${lesson.name}: ${error}` };
         submission.lessons.push(result);
       }
       submission.points = submission.lessons.reduce((sum, lesson) => sum + lesson.points, 0);
       return submission;
     } catch (error) {
-      return { ...submission, outcome: 'grader-error', reason: error instanceof Error ? error.message : String(error) };
+      return {
+        ...submission,
+        outcome: 'grader-error',
+        reason: error instanceof Error ? error.message : String(error),
+      };
     } finally {
       rmSync(dir, { recursive: true, force: true, maxRetries: 5 });
     }
@@ -177,14 +260,26 @@ export class Grader {
     if (!worker) return 'there is no worker';
     const { lessons } = this.#options;
     const all = [...new Set(lessons.flatMap((lesson) => [...needed(lesson), lesson]))];
-    const right = await this.#files(worker, 'reference', all.flatMap((lesson) => this.#reference(lesson)), null);
+    const right = await this.#files(
+      worker,
+      'reference',
+      all.flatMap((lesson) => this.#reference(lesson)),
+      null,
+    );
     if (right.outcome !== 'graded') return `the reference could not be graded: ${right.reason}`;
     const short = right.lessons.find((lesson) => lesson.points < lesson.maxPoints);
     if (short) {
       const step = short.steps.find(({ status }) => status !== 'pass');
       return `the reference gets ${short.points} of ${short.maxPoints} points in ${short.lesson}: ${step?.diagnosis ?? short.diagnosis}: ${short.message ?? step?.message} ${short.detail ?? ''}`;
     }
-    const stubs = all.flatMap((lesson) => lesson.edits.map((file): TakenFile => ({ lesson: lesson.name, file, sha256: '', bytes: Buffer.from(stubOf(lesson, file)) })));
+    const stubs = all.flatMap((lesson) =>
+      lesson.edits.map((file): TakenFile => ({
+        lesson: lesson.name,
+        file,
+        sha256: '',
+        bytes: Buffer.from(stubOf(lesson, file)),
+      })),
+    );
     const empty = await this.#files(worker, 'stubs', stubs, null);
     if (empty.outcome !== 'graded') return `the stubs could not be graded: ${empty.reason}`;
     const over = empty.lessons.find((lesson) => lesson.points > 0);
@@ -192,8 +287,13 @@ export class Grader {
   }
 
   /** Grades them all. Those that `done` holds are taken as they are, unless their files have changed. */
-  async run(submissions: Submission[], done: Map<string, GradedSubmission>): Promise<GradedSubmission[]> {
-    const needs = [...new Set(this.#options.lessons.flatMap((lesson) => [...needed(lesson), lesson]))];
+  async run(
+    submissions: Submission[],
+    done: Map<string, GradedSubmission>,
+  ): Promise<GradedSubmission[]> {
+    const needs = [
+      ...new Set(this.#options.lessons.flatMap((lesson) => [...needed(lesson), lesson])),
+    ];
     const results = new Map<string, GradedSubmission>();
     const queue = submissions.filter((submission) => {
       const kept = done.get(submission.name);
@@ -222,9 +322,11 @@ export class Grader {
 }
 
 const sameFiles = (kept: GradedSubmission, files: TakenFile[]): boolean =>
-  Object.keys(kept.files).length === files.length && files.every(({ lesson, file, sha256 }) => kept.files[`${lesson}/${file}`] === sha256);
+  Object.keys(kept.files).length === files.length &&
+  files.every(({ lesson, file, sha256 }) => kept.files[`${lesson}/${file}`] === sha256);
 
-const keptName = (name: string): string => `${Buffer.from(name).toString('base64url').slice(0, 200)}.json`;
+const keptName = (name: string): string =>
+  `${Buffer.from(name).toString('base64url').slice(0, 200)}.json`;
 
 /** Writes one submission's result whole: what a sudden end leaves is readable. */
 function keepOne(folder: string, result: GradedSubmission): void {
@@ -238,7 +340,9 @@ function keepOne(folder: string, result: GradedSubmission): void {
 export function keptResults(folder: string): Map<string, GradedSubmission> {
   const found = new Map<string, GradedSubmission>();
   if (!existsSync(folder)) return found;
-  for (const name of readdirSync(folder).filter((file) => file.endsWith('.json') && file !== 'run.json')) {
+  for (const name of readdirSync(folder).filter(
+    (file) => file.endsWith('.json') && file !== 'run.json',
+  )) {
     try {
       const result = JSON.parse(readFileSync(join(folder, name), 'utf8')) as GradedSubmission;
       if (result.outcome !== 'grader-error') found.set(result.name, result);

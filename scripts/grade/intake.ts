@@ -1,6 +1,17 @@
 /** Finds submissions in a folder and takes from each the files that a learner edits, and nothing else. */
 import { createHash } from 'node:crypto';
-import { closeSync, constants, existsSync, fstatSync, lstatSync, mkdirSync, openSync, readdirSync, readSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  existsSync,
+  fstatSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { allLessons, type Lesson } from '../kernel/course.ts';
 import { UsageError } from '../kernel/failure.ts';
@@ -30,7 +41,8 @@ export interface Intake {
   tampered: string | null;
 }
 
-const hidden = (name: string): boolean => name.startsWith('.') || name === '__MACOSX' || name === 'node_modules';
+const hidden = (name: string): boolean =>
+  name.startsWith('.') || name === '__MACOSX' || name === 'node_modules';
 
 /** The submissions of a folder: one for each folder in it. @throws UsageError when there is none */
 export function findSubmissions(dir: string): Submission[] {
@@ -38,21 +50,32 @@ export function findSubmissions(dir: string): Submission[] {
   try {
     entries = readdirSync(dir, { withFileTypes: true });
   } catch {
-    throw new UsageError(`There is no folder "${dir}". npm run grade takes a folder that holds one folder for each submission.`);
+    throw new UsageError(
+      `There is no folder "${dir}". npm run grade takes a folder that holds one folder for each submission.`,
+    );
   }
   const found = entries
     .filter((entry) => entry.isDirectory() && !hidden(entry.name))
     .map(({ name }) => ({ name, dir: join(dir, name) }))
     .sort((a, b) => (a.name < b.name ? -1 : 1));
-  if (found.length === 0) throw new UsageError(`"${dir}" holds no folders. npm run grade takes a folder that holds one folder for each submission.`);
+  if (found.length === 0)
+    throw new UsageError(
+      `"${dir}" holds no folders. npm run grade takes a folder that holds one folder for each submission.`,
+    );
   return found;
 }
 
 /** The folder that holds `05-router/` and the others: the submission itself, its `lessons/`, or one that an archive put around it. */
 function lessonsFolder(dir: string, names: string[], depth = 0): string | undefined {
   const entries = list(dir);
-  const isFolder = (name: string): boolean => lstatSync(join(dir, name), { throwIfNoEntry: false })?.isDirectory() ?? false;
-  if (entries.includes('lessons') && isFolder('lessons') && list(join(dir, 'lessons')).some((name) => names.includes(name))) return join(dir, 'lessons');
+  const isFolder = (name: string): boolean =>
+    lstatSync(join(dir, name), { throwIfNoEntry: false })?.isDirectory() ?? false;
+  if (
+    entries.includes('lessons') &&
+    isFolder('lessons') &&
+    list(join(dir, 'lessons')).some((name) => names.includes(name))
+  )
+    return join(dir, 'lessons');
   if (entries.some((name) => names.includes(name))) return dir;
   if (depth >= maxDepth) return undefined;
   for (const name of entries.filter((entry) => !hidden(entry)).slice(0, 50)) {
@@ -81,7 +104,13 @@ export function takeFiles(submission: Submission, lessons: Lesson[]): Intake {
       const parts = [lesson.name, ...file.split('/')];
       const taken = take(folder, parts);
       if (typeof taken === 'string') return { files: [], tampered: taken };
-      if (taken) files.push({ lesson: lesson.name, file, bytes: taken, sha256: createHash('sha256').update(taken).digest('hex') });
+      if (taken)
+        files.push({
+          lesson: lesson.name,
+          file,
+          bytes: taken,
+          sha256: createHash('sha256').update(taken).digest('hex'),
+        });
     }
   }
   return { files, tampered: null };
@@ -98,13 +127,17 @@ function take(folder: string, parts: string[]): Buffer | string | null {
     if (stat.isSymbolicLink()) return `${shown} is, or lies behind, a symbolic link.`;
     const last = index === parts.length - 1;
     if (last ? !stat.isFile() : !stat.isDirectory()) return `${shown} is not an ordinary file.`;
-    if (last && stat.nlink > 1) return `${shown} is a hard link: the same file has another name elsewhere.`;
+    if (last && stat.nlink > 1)
+      return `${shown} is a hard link: the same file has another name elsewhere.`;
     if (last && stat.size > maxBytes) return `${shown} is larger than ${maxBytes / 1024} kB.`;
   }
   // Opened without following a link, and looked at again: what was checked is what is read.
   let fd: number;
   try {
-    fd = openSync(path, constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0));
+    fd = openSync(
+      path,
+      constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0),
+    );
   } catch {
     return `${shown} cannot be read.`;
   }

@@ -19,17 +19,39 @@ export interface Isolation {
 }
 
 const quiet = { stdio: 'ignore', timeout: 10_000 } as const;
-const works = (command: string, args: string[]): boolean => spawnSync(command, args, quiet).status === 0;
+const works = (command: string, args: string[]): boolean =>
+  spawnSync(command, args, quiet).status === 0;
 
 /** The words that put a worker into user, network, PID and mount namespaces of its own, with loopback up. */
-export const workerWords = ['unshare', '--user', '--map-root-user', '--net', '--mount', '--pid', '--fork', '--kill-child', '--mount-proc', '--ipc', '--uts', '/bin/sh', '-c', 'ip link set lo up && exec "$@"', 'sh'];
+export const workerWords = [
+  'unshare',
+  '--user',
+  '--map-root-user',
+  '--net',
+  '--mount',
+  '--pid',
+  '--fork',
+  '--kill-child',
+  '--mount-proc',
+  '--ipc',
+  '--uts',
+  '/bin/sh',
+  '-c',
+  'ip link set lo up && exec "$@"',
+  'sh',
+];
 
 /** Finds out which tier this machine can hold. */
 export function findIsolation(wanted?: Tier): Isolation {
   const able =
     process.platform === 'linux' &&
     wanted !== 'process' &&
-    works(workerWords[0] ?? '', [...workerWords.slice(1), '/bin/sh', '-c', 'mount -t tmpfs tmpfs /mnt && setpriv --bounding-set=-all --no-new-privs true && prlimit --nofile=256 true']);
+    works(workerWords[0] ?? '', [
+      ...workerWords.slice(1),
+      '/bin/sh',
+      '-c',
+      'mount -t tmpfs tmpfs /mnt && setpriv --bounding-set=-all --no-new-privs true && prlimit --nofile=256 true',
+    ]);
   if (able) {
     return {
       tier: 'namespaces',
@@ -40,23 +62,57 @@ export function findIsolation(wanted?: Tier): Isolation {
         'rights: no capabilities, none to be had',
         'limits: memory, output, open files, file sizes, time',
       ],
-      lacks: ['a fault of the Linux kernel itself', ...(process.getuid?.() === 0 ? ['the number of processes (started as root, the limit does not bind)'] : [])],
+      lacks: [
+        'a fault of the Linux kernel itself',
+        ...(process.getuid?.() === 0
+          ? ['the number of processes (started as root, the limit does not bind)']
+          : []),
+      ],
     };
   }
   return {
     tier: 'process',
-    keeps: ['processes: a process group of its own, ended after each run', "files: Node's permission model, which reads the submission only", 'environment: an allow-list', 'limits: memory, output and time, by watching'],
-    lacks: ['network', 'signals to other processes of the same user', 'whatever gets round the permission model, which Node itself calls a seat belt and no sandbox', ...(stripsTypes ? [] : ['workers of this old Node, which the loader needs, but by taking the names away'])],
+    keeps: [
+      'processes: a process group of its own, ended after each run',
+      "files: Node's permission model, which reads the submission only",
+      'environment: an allow-list',
+      'limits: memory, output and time, by watching',
+    ],
+    lacks: [
+      'network',
+      'signals to other processes of the same user',
+      'whatever gets round the permission model, which Node itself calls a seat belt and no sandbox',
+      ...(stripsTypes
+        ? []
+        : ['workers of this old Node, which the loader needs, but by taking the names away']),
+    ],
   };
 }
 
 /** Limits that the system holds by itself, in a sandbox. */
-const limits = ['prlimit', '--core=0', '--nofile=1024', '--fsize=16777216', '--nproc=512', '--cpu=120'];
+const limits = [
+  'prlimit',
+  '--core=0',
+  '--nofile=1024',
+  '--fsize=16777216',
+  '--nproc=512',
+  '--cpu=120',
+];
 
 /** Builds the root that a submission's programs see, below `root`. Run inside the worker's namespaces. */
 export function buildRoot(root: string, stage: string): void {
   const node = realpathSync(process.execPath);
-  const readOnly = ['/usr', '/bin', '/sbin', '/lib', '/lib64', '/etc/ld.so.cache', node, stage, stripper];
+  const readOnly = [
+    '/usr',
+    '/bin',
+    '/sbin',
+    '/lib',
+    '/lib64',
+    '/etc/ld.so.cache',
+    node,
+    stage,
+    stripper,
+  ];
   const script = `
 set -e
 root=$1; shift
@@ -76,15 +132,36 @@ for path in "$@"; do
 done
 mount -o remount,ro "$root"
 `;
-  execFileSync('/bin/sh', ['-c', script, 'sh', root, ...readOnly.filter((path) => existsSync(path))], { stdio: ['ignore', 'ignore', 'pipe'] });
+  execFileSync(
+    '/bin/sh',
+    ['-c', script, 'sh', root, ...readOnly.filter((path) => existsSync(path))],
+    { stdio: ['ignore', 'ignore', 'pipe'] },
+  );
 }
 
 /** The words around Node's own that keep a program inside `root`. A small shell is process 1, so that signals mean what they mean outside. */
 export function inRoot(root: string, stage: string): (node: string[]) => string[] {
   return (node) => [
-    'unshare', '--mount', '--pid', '--fork', '--kill-child', '--ipc', '--uts', `--root=${root}`, '--mount-proc',
-    '/bin/sh', '-c', `cd "$1" && shift && "$@" & wait $!`, 'sh', stage,
-    ...limits, 'setpriv', '--bounding-set=-all', '--inh-caps=-all', '--no-new-privs', ...withLoader(stage, node),
+    'unshare',
+    '--mount',
+    '--pid',
+    '--fork',
+    '--kill-child',
+    '--ipc',
+    '--uts',
+    `--root=${root}`,
+    '--mount-proc',
+    '/bin/sh',
+    '-c',
+    `cd "$1" && shift && "$@" & wait $!`,
+    'sh',
+    stage,
+    ...limits,
+    'setpriv',
+    '--bounding-set=-all',
+    '--inh-caps=-all',
+    '--no-new-privs',
+    ...withLoader(stage, node),
   ];
 }
 
@@ -96,7 +173,10 @@ export function withPermissions(stage: string): (node: string[]) => string[] {
   return ([command = '', ...args]) => [
     command,
     flag,
-    ...readable.map((path) => `--allow-fs-read=${existsSync(path) && !/\.\w+$/.test(path) ? join(path, '*') : path}`),
+    ...readable.map(
+      (path) =>
+        `--allow-fs-read=${existsSync(path) && !/\.\w+$/.test(path) ? join(path, '*') : path}`,
+    ),
     ...(stripsTypes ? [] : ['--allow-worker', '--disable-warning=SecurityWarning']),
     ...(major >= 25 ? ['--allow-net'] : []),
     ...(major >= 24 ? ['--disable-sigusr1'] : []),

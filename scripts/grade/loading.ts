@@ -2,7 +2,15 @@
  * The TypeScript loader of a staged submission, where Node needs one: a copy beside it with a cache of its own. The project's
  * own cache holds what the solutions and the tests became, so no stranger's program may see it.
  */
-import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { projectRoot } from '../kernel/course.ts';
@@ -23,7 +31,8 @@ export async function prepareLoader(stage: string): Promise<void> {
     mkdirSync(dir, { recursive: true });
     mkdirSync(cache, { recursive: true });
     mkdirSync(join(stage, '.loader/node_modules'));
-    for (const file of ['strip.mjs', 'strip-hook.mjs']) copyFileSync(join(projectRoot, 'scripts/kernel', file), join(dir, file));
+    for (const file of ['strip.mjs', 'strip-hook.mjs'])
+      copyFileSync(join(projectRoot, 'scripts/kernel', file), join(dir, file));
     copyFileSync(join(import.meta.dirname, 'loader.mjs'), join(dir, 'loader.mjs'));
     symlinkSync(stripper, join(stage, '.loader/node_modules/amaro'), 'junction');
   }

@@ -13,8 +13,10 @@ import type { Job } from './worker.ts';
 const jobMs = 120_000;
 
 /** What a worker needs of the environment: a stranger's program that reads it finds no secret. */
-const needed = /^(PATH|HOME|LANG|LC_.*|TZ|TMPDIR|TEMP|TMP|SystemRoot|windir|ComSpec|PATHEXT|USERPROFILE|APPDATA|LOCALAPPDATA|WORKBOOK_BROWSER|CHROME_PATH|NODE_V8_COVERAGE)$/i;
-const environment = (): NodeJS.ProcessEnv => Object.fromEntries(Object.entries(process.env).filter(([name]) => needed.test(name)));
+const needed =
+  /^(PATH|HOME|LANG|LC_.*|TZ|TMPDIR|TEMP|TMP|SystemRoot|windir|ComSpec|PATHEXT|USERPROFILE|APPDATA|LOCALAPPDATA|WORKBOOK_BROWSER|CHROME_PATH|NODE_V8_COVERAGE)$/i;
+const environment = (): NodeJS.ProcessEnv =>
+  Object.fromEntries(Object.entries(process.env).filter(([name]) => needed.test(name)));
 
 export class Worker {
   readonly #tier: Tier;
@@ -28,20 +30,36 @@ export class Worker {
   }
 
   #start(): ChildProcess {
-    const words = [process.execPath, '--disable-warning=ExperimentalWarning', ...loaderWords, join(projectRoot, 'scripts/grade/worker.ts')];
-    const [command = '', ...args] = this.#tier === 'namespaces' ? [...workerWords, ...words] : words;
-    const child = spawn(command, args, { env: environment(), stdio: ['pipe', 'pipe', 'pipe'], detached: process.platform !== 'win32', windowsHide: true });
+    const words = [
+      process.execPath,
+      '--disable-warning=ExperimentalWarning',
+      ...loaderWords,
+      join(projectRoot, 'scripts/grade/worker.ts'),
+    ];
+    const [command = '', ...args] =
+      this.#tier === 'namespaces' ? [...workerWords, ...words] : words;
+    const child = spawn(command, args, {
+      env: environment(),
+      stdio: ['pipe', 'pipe', 'pipe'],
+      detached: process.platform !== 'win32',
+      windowsHide: true,
+    });
     const { pid } = child;
     if (pid) adopt(pid);
     child.stdin?.on('error', () => {});
-    child.stderr?.setEncoding('utf8').on('data', (text: string) => (this.#errors = (this.#errors + text).slice(-2000)));
-    if (child.stdout) createInterface({ input: child.stdout }).on('line', (line) => this.#hear(line));
+    child.stderr
+      ?.setEncoding('utf8')
+      .on('data', (text: string) => (this.#errors = (this.#errors + text).slice(-2000)));
+    if (child.stdout)
+      createInterface({ input: child.stdout }).on('line', (line) => this.#hear(line));
     child.on('error', (error) => this.#answer?.({ error: error.message }));
     child.on('exit', (code, signal) => {
       if (pid) release(pid);
       if (this.#child === child) {
         this.#child = undefined;
-        this.#answer?.({ error: `the worker ended with ${signal ?? `exit code ${code}`}: ${this.#errors.trim().split('\n').at(-1) ?? ''}` });
+        this.#answer?.({
+          error: `the worker ended with ${signal ?? `exit code ${code}`}: ${this.#errors.trim().split('\n').at(-1) ?? ''}`,
+        });
       }
     });
     return child;
@@ -61,7 +79,10 @@ export class Worker {
     const id = this.#next++;
     try {
       return await new Promise((resolve) => {
-        const timer = setTimeout(() => resolve({ error: `no verdict within ${jobMs / 1000} s` }), jobMs);
+        const timer = setTimeout(
+          () => resolve({ error: `no verdict within ${jobMs / 1000} s` }),
+          jobMs,
+        );
         this.#answer = (message) => {
           clearTimeout(timer);
           resolve(message);

@@ -11,7 +11,12 @@ const inWords = (ms: number): string =>
 export function bar(done: number, left: number, elapsedMs: number): string {
   const part = done + left === 0 ? 1 : done / (done + left);
   const filled = Math.floor(part * width);
-  const rest = left === 0 ? 'nothing left' : done === 0 ? `${left} left` : `${left} left, about ${inWords((elapsedMs / done) * left)}`;
+  const rest =
+    left === 0
+      ? 'nothing left'
+      : done === 0
+        ? `${left} left`
+        : `${left} left, about ${inWords((elapsedMs / done) * left)}`;
   return `[${'#'.repeat(filled)}${'.'.repeat(width - filled)}] ${Math.floor(part * 100)} %, ${rest}`;
 }
 
@@ -23,7 +28,11 @@ export class Progress {
   #done = 0;
 
   /** @param total all submissions, those that an earlier run has done included */
-  constructor(out: Pick<WriteStream, 'isTTY' | 'write'>, total: number, env: NodeJS.ProcessEnv = process.env) {
+  constructor(
+    out: Pick<WriteStream, 'isTTY' | 'write'>,
+    total: number,
+    env: NodeJS.ProcessEnv = process.env,
+  ) {
     this.#out = out;
     this.#plain = !out.isTTY || env['TERM'] === 'dumb';
     this.#total = total;

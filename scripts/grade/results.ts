@@ -51,11 +51,17 @@ export interface GradeResults {
   manifestHash: string;
   startedAt: string;
   durationMs: number;
-  lessons: { lesson: string; title: string; maxPoints: number; steps: { title: string; points: number }[] }[];
+  lessons: {
+    lesson: string;
+    title: string;
+    maxPoints: number;
+    steps: { title: string; points: number }[];
+  }[];
   submissions: GradedSubmission[];
 }
 
-export const maxPoints = (lesson: Lesson): number => lesson.steps.reduce((sum, step) => sum + step.points, 0);
+export const maxPoints = (lesson: Lesson): number =>
+  lesson.steps.reduce((sum, step) => sum + step.points, 0);
 
 export function manifestHash(lessons: Lesson[]): string {
   const hash = createHash('sha256');
@@ -66,9 +72,11 @@ export function manifestHash(lessons: Lesson[]): string {
   return hash.digest('hex');
 }
 
-const faults = /crash|exited|blocked|no-answer|never-ended|endless|too-much|headers-already-sent|write-after-end|threw|rejection|never-listened|await-never/;
+const faults =
+  /crash|exited|blocked|no-answer|never-ended|endless|too-much|headers-already-sent|write-after-end|threw|rejection|never-listened|await-never/;
 /** Diagnoses that a slow moment of the machine could have caused. */
-const waits = /no-answer|never-ended|blocked|endless|never-listened|listened|too-slow|late|timeout|slow/;
+const waits =
+  /no-answer|never-ended|blocked|endless|never-listened|listened|too-slow|late|timeout|slow/;
 
 /** Points for a result: those of the steps that pass, by the manifest, which alone sets the denominator. */
 export function graded(lesson: Lesson, result: Result): GradedLesson {
@@ -77,15 +85,24 @@ export function graded(lesson: Lesson, result: Result): GradedLesson {
     return sum + (found?.title === step.title && found.status === 'pass' ? step.points : 0);
   }, 0);
   const diagnoses = diagnosesOf(result);
-  const verdict: Verdict = result.status === 'pass' ? 'pass' : result.status === 'error' || diagnoses.some((id) => faults.test(id)) ? 'program-failed' : 'wrong';
+  const verdict: Verdict =
+    result.status === 'pass'
+      ? 'pass'
+      : result.status === 'error' || diagnoses.some((id) => faults.test(id))
+        ? 'program-failed'
+        : 'wrong';
   return { ...result, points, maxPoints: maxPoints(lesson), verdict, tries: [] };
 }
 
 const diagnosesOf = (result: Result): string[] =>
-  [result.diagnosis, ...result.steps.map((step) => step.diagnosis)].filter((id): id is string => id !== null);
+  [result.diagnosis, ...result.steps.map((step) => step.diagnosis)].filter(
+    (id): id is string => id !== null,
+  );
 
 export const deservesAnotherTry = (result: Result): boolean =>
-  result.status !== 'pass' && (diagnosesOf(result).some((id) => waits.test(id)) || result.steps.some((step) => step.exchange?.response.startsWith('(nothing within')));
+  result.status !== 'pass' &&
+  (diagnosesOf(result).some((id) => waits.test(id)) ||
+    result.steps.some((step) => step.exchange?.response.startsWith('(nothing within')));
 
 /** A lesson that was not handed in. */
 export function missing(lesson: Lesson, seed: number, message: string): GradedLesson {
@@ -99,7 +116,16 @@ export function missing(lesson: Lesson, seed: number, message: string): GradedLe
     durationMs: 0,
     diagnosis: 'missing',
     message,
-    steps: lesson.steps.map(({ title }, index) => ({ step: index + 1, title, status: 'not-reached', diagnosis: null, message, expected: null, actual: null, exchange: null })),
+    steps: lesson.steps.map(({ title }, index) => ({
+      step: index + 1,
+      title,
+      status: 'not-reached',
+      diagnosis: null,
+      message,
+      expected: null,
+      actual: null,
+      exchange: null,
+    })),
     points: 0,
     maxPoints: maxPoints(lesson),
     verdict: 'missing',

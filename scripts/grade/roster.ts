@@ -15,12 +15,30 @@ export function readRoster(dir: string, given?: string): Roster {
     if (given !== undefined) throw new UsageError(`There is no roster "${given}".`);
     return roster;
   }
-  const { data, meta } = Papa.parse<Record<string, string>>(readFileSync(file, 'utf8').replace(/^\ufeff/, ''), { header: true, skipEmptyLines: true, transformHeader: (header) => header.trim().toLowerCase() });
-  if (!meta.fields?.includes('folder')) throw new UsageError(`${file} has no column "folder". Its first line should be: folder,name,id,email`);
+  const { data, meta } = Papa.parse<Record<string, string>>(
+    readFileSync(file, 'utf8').replace(/^\ufeff/, ''),
+    {
+      header: true,
+      skipEmptyLines: true,
+      transformHeader: (header) => header.trim().toLowerCase(),
+    },
+  );
+  if (!meta.fields?.includes('folder'))
+    throw new UsageError(
+      `${file} has no column "folder". Its first line should be: folder,name,id,email`,
+    );
   for (const { folder, name, id, email } of data) {
-    if (folder) roster.set(folder.trim().normalize('NFC'), { ...(name && { student: name.trim() }), ...(id && { id: id.trim() }), ...(email && { email: email.trim() }) });
+    if (folder)
+      roster.set(folder.trim().normalize('NFC'), {
+        ...(name && { student: name.trim() }),
+        ...(id && { id: id.trim() }),
+        ...(email && { email: email.trim() }),
+      });
   }
   return roster;
 }
 
-export const withRoster = (submission: GradedSubmission, roster: Roster): GradedSubmission => ({ ...submission, ...roster.get(submission.name.normalize('NFC')) });
+export const withRoster = (submission: GradedSubmission, roster: Roster): GradedSubmission => ({
+  ...submission,
+  ...roster.get(submission.name.normalize('NFC')),
+});

@@ -33,11 +33,20 @@ for await (const line of createInterface({ input: process.stdin })) {
       buildRoot(job.root, job.stage);
       built = job.stage;
     }
-    const wrap = job.tier === 'namespaces' ? inRoot(job.root, job.stage) : withPermissions(job.stage);
-    const result = await judge(await loadSuite(findLesson(job.lesson)), { target: job.target, seed: job.seed, trusted: false, wrap, budgetMs: 12_000 });
+    const wrap =
+      job.tier === 'namespaces' ? inRoot(job.root, job.stage) : withPermissions(job.stage);
+    const result = await judge(await loadSuite(findLesson(job.lesson)), {
+      target: job.target,
+      seed: job.seed,
+      trusted: false,
+      wrap,
+      budgetMs: 12_000,
+    });
     process.stdout.write(`${JSON.stringify({ id: job.id, result })}\n`);
   } catch (error) {
-    process.stdout.write(`${JSON.stringify({ id: job.id, error: error instanceof Error ? error.message : String(error) })}\n`);
+    process.stdout.write(
+      `${JSON.stringify({ id: job.id, error: error instanceof Error ? error.message : String(error) })}\n`,
+    );
   }
 }
 process.exit(0);

@@ -209,7 +209,8 @@ export class Trial {
 
   async #answer(exchange: Exchange, causes: OutcomeCauses = {}): Promise<Answer> {
     if (exchange.outcome === 'answered') return new Answer(exchange);
-    if (this.#hasty) throw new StepFailure({ diagnosis: 'to-be-judged-alone', message: '', exchange });
+    if (this.#hasty)
+      throw new StepFailure({ diagnosis: 'to-be-judged-alone', message: '', exchange });
     const { kind, failure } = await explain(exchange, this.program, this.#bench);
     const known = causes[kind];
     if (!known) throw new StepFailure(failure);

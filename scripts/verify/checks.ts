@@ -3,8 +3,14 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { loadSuite, prove, type Proof } from '../kernel/catalogue.ts';
 import { allLessons, projectRoot, type Lesson } from '../kernel/course.ts';
-import { canCompare, checkGolden, goldenSeed, looks,
-  representatives, writeGolden } from './golden.ts';
+import {
+  canCompare,
+  checkGolden,
+  goldenSeed,
+  looks,
+  representatives,
+  writeGolden,
+} from './golden.ts';
 import { checkHeader } from './headers.ts';
 import { checkLinks } from './links.ts';
 import type { Problem } from './problem.ts';
@@ -179,7 +185,9 @@ async function catalogue({ lessons, seed, golden, tell }: Scope): Promise<Proble
       const runs = [proofs];
       const names = representatives(proofs).map(({ name }) => name);
       while (runs.length < looks) {
-        const again = await eachOf(names, 2, (only) => prove(lesson, { ...options, only, jobs: 1 }));
+        const again = await eachOf(names, 2, (only) =>
+          prove(lesson, { ...options, only, jobs: 1 }),
+        );
         runs.push(again.flat().filter(({ name }) => names.includes(name)));
       }
       for (const file of await writeGolden(lesson, runs)) tell(`wrote ${file}`);

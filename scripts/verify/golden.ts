@@ -123,8 +123,15 @@ export async function checkGolden(
   const goldens = transcriptsOf(lesson, proofs);
   const problems: Problem[] = [];
   for (const { name, result } of representatives(proofs)) {
-    if (result && transcript(lesson, result, true).map(plain).join() !== transcript(lesson, result).join())
-      problems.push({ file: `tests/${name}`, line: 0, problem: 'In colour the terminal says something else.' });
+    if (
+      result &&
+      transcript(lesson, result, true).map(plain).join() !== transcript(lesson, result).join()
+    )
+      problems.push({
+        file: `tests/${name}`,
+        line: 0,
+        problem: 'In colour the terminal says something else.',
+      });
   }
   for (const golden of goldens) {
     let fault = faultOf(golden);
@@ -140,7 +147,8 @@ export async function checkGolden(
     ...stale(lesson, goldens).map((file) => ({
       file,
       line: 0,
-      problem: 'No wrong program stands for a diagnosis under this name any more; "npm run verify -- --golden" removes it.',
+      problem:
+        'No wrong program stands for a diagnosis under this name any more; "npm run verify -- --golden" removes it.',
     })),
   ];
 }

@@ -47,10 +47,16 @@ test('nobody is graded when the reference or the stubs get other marks than they
   submit(dir, 'somebody');
   const reference = `${dir}-reference`;
   cpSync(join(solutionsDir, anatomy.name), join(reference, anatomy.name), { recursive: true });
-  writeFileSync(join(reference, anatomy.name, 'server.ts'), solutionText(anatomy.name).replace('cookie: req.headers.cookie ?? null', "cookie: ''"));
+  writeFileSync(
+    join(reference, anatomy.name, 'server.ts'),
+    solutionText(anatomy.name).replace('cookie: req.headers.cookie ?? null', "cookie: ''"),
+  );
   const { status, stdout, stderr, out } = await grade(dir, [...trusted, '--reference', reference]);
   assert.equal(status, 3, stderr);
-  assert.match(stderr, /^Nobody was graded: the reference gets 12 of 14 points in 03-request-anatomy/m);
+  assert.match(
+    stderr,
+    /^Nobody was graded: the reference gets 12 of 14 points in 03-request-anatomy/m,
+  );
   assert.equal(stdout, '');
   assert.ok(!existsSync(join(out, 'results.json')));
 });
@@ -64,16 +70,48 @@ describe('a class with a roster', async () => {
   submit(dir, 'late', '// An earlier lesson only.\n');
   cpSync(join(lessonsDir, '05-router/router.ts'), join(dir, 'other-lesson/05-router/router.ts'));
   // It ends the process that started it, which in this tier is the grader's worker.
-  submit(dir, 'killer', "if (process.ppid > 100) process.kill(process.ppid, 'SIGKILL');\nsetInterval(() => {}, 1000);\n");
-  writeFileSync(join(dir, 'roster.csv'), `\ufeffEmail,Folder,Name,ID\nzoe@example.org,${'Zoë'.normalize('NFC')},"Zoë, the first",007\n,学生 一号,学生,8\n`);
+  submit(
+    dir,
+    'killer',
+    "if (process.ppid > 100) process.kill(process.ppid, 'SIGKILL');\nsetInterval(() => {}, 1000);\n",
+  );
+  writeFileSync(
+    join(dir, 'roster.csv'),
+    `\ufeffEmail,Folder,Name,ID\nzoe@example.org,${'Zoë'.normalize('NFC')},"Zoë, the first",007\n,学生 一号,学生,8\n`,
+  );
   const first = await grade(dir, trusted);
-  const found = (graded: Graded, name: string) => resultsOf(graded).submissions.find((one) => one.name === name);
+  const found = (graded: Graded, name: string) =>
+    resultsOf(graded).submissions.find((one) => one.name === name);
 
   test('each gets what is theirs, by name and number', () => {
-    assert.deepEqual([found(first, zoe)?.outcome, found(first, zoe)?.points, found(first, zoe)?.student, found(first, zoe)?.id, found(first, zoe)?.email], ['graded', 14, 'Zoë, the first', '007', 'zoe@example.org']);
-    assert.deepEqual([found(first, '学生 一号')?.points, found(first, '学生 一号')?.student], [0, '学生']);
-    const rows = Papa.parse<Record<string, string>>(readFileSync(join(first.out, 'moodle.csv'), 'utf8'), { header: true, skipEmptyLines: true }).data;
-    assert.deepEqual(rows.filter((row) => row['ID number']).map((row) => [row['ID number'], row['Full name'], row['Grade']]).sort(), [['007', 'Zoë, the first', '14'], ['8', '学生', '0']]);
+    assert.deepEqual(
+      [
+        found(first, zoe)?.outcome,
+        found(first, zoe)?.points,
+        found(first, zoe)?.student,
+        found(first, zoe)?.id,
+        found(first, zoe)?.email,
+      ],
+      ['graded', 14, 'Zoë, the first', '007', 'zoe@example.org'],
+    );
+    assert.deepEqual(
+      [found(first, '学生 一号')?.points, found(first, '学生 一号')?.student],
+      [0, '学生'],
+    );
+    const rows = Papa.parse<Record<string, string>>(
+      readFileSync(join(first.out, 'moodle.csv'), 'utf8'),
+      { header: true, skipEmptyLines: true },
+    ).data;
+    assert.deepEqual(
+      rows
+        .filter((row) => row['ID number'])
+        .map((row) => [row['ID number'], row['Full name'], row['Grade']])
+        .sort(),
+      [
+        ['007', 'Zoë, the first', '14'],
+        ['8', '学生', '0'],
+      ],
+    );
   });
 
   test('missing and tampered are outcomes of their own', () => {
@@ -85,17 +123,32 @@ describe('a class with a roster', async () => {
   test('the grader’s own failure is never a 0', { skip: process.platform === 'win32' }, () => {
     assert.equal(first.status, 2, first.stderr);
     assert.equal(found(first, 'killer')?.outcome, 'grader-error');
-    const rows = Papa.parse<Record<string, string>>(readFileSync(join(first.out, 'grades.csv'), 'utf8'), { header: true, skipEmptyLines: true }).data;
+    const rows = Papa.parse<Record<string, string>>(
+      readFileSync(join(first.out, 'grades.csv'), 'utf8'),
+      { header: true, skipEmptyLines: true },
+    ).data;
     const row = rows.find(({ name }) => name === 'killer');
-    assert.deepEqual([row?.['points'], row?.[anatomy.name], row?.['outcome']], ['', '', 'grader-error']);
-    const canvas = Papa.parse<string[]>(readFileSync(join(first.out, 'canvas.csv'), 'utf8'), { skipEmptyLines: true }).data.find(([name]) => name === 'killer');
+    assert.deepEqual(
+      [row?.['points'], row?.[anatomy.name], row?.['outcome']],
+      ['', '', 'grader-error'],
+    );
+    const canvas = Papa.parse<string[]>(readFileSync(join(first.out, 'canvas.csv'), 'utf8'), {
+      skipEmptyLines: true,
+    }).data.find(([name]) => name === 'killer');
     assert.equal(canvas?.at(-1), '');
     assert.deepEqual(processesWith(`${dir}-tmp`), [], 'a program outlived its worker');
   });
 
   test('one is graded anew, and the others stay as they were', async () => {
     submit(dir, '学生 一号', solutionText(anatomy.name), '.');
-    const second = await grade(dir, [...trusted, '--resume', '--only', '学生 一号', '--compare', join(first.out, 'results.json')]);
+    const second = await grade(dir, [
+      ...trusted,
+      '--resume',
+      '--only',
+      '学生 一号',
+      '--compare',
+      join(first.out, 'results.json'),
+    ]);
     assert.equal(second.status, 0, second.stderr);
     assert.equal(second.stderr.match(/^\[/gm)?.length, 1, second.stderr);
     assert.match(second.stdout, /^学生 一号, 03-request-anatomy: 0 points before, 14 now$/m);
@@ -108,11 +161,21 @@ describe('a class with a roster', async () => {
     const alone = await grade(dir, [...trusted, '--only', zoe], {}, `${dir}-alone`);
     assert.equal(alone.status, 0, alone.stderr);
     assert.equal(resultsOf(alone).submissions.length, 1);
-    assert.deepEqual(withoutTimes(resultsOf(alone).submissions[0]), withoutTimes(found({ ...alone, out: `${dir}-out` }, zoe)));
+    assert.deepEqual(
+      withoutTimes(resultsOf(alone).submissions[0]),
+      withoutTimes(found({ ...alone, out: `${dir}-out` }, zoe)),
+    );
   });
 
   test('an earlier run is not taken up under other lessons', async () => {
-    const { status, stderr } = await grade(dir, ['--lesson', '5', '--isolation', 'process', '--trust', '--resume']);
+    const { status, stderr } = await grade(dir, [
+      '--lesson',
+      '5',
+      '--isolation',
+      'process',
+      '--trust',
+      '--resume',
+    ]);
     assert.equal(status, 2);
     assert.match(stderr, /graded other lessons/);
   });

@@ -18,18 +18,32 @@ describe('intake', () => {
   const dir = scratch('intake');
 
   test('finds the lessons wherever an archive put them', () => {
-    for (const [name, where] of Object.entries({ plain: 'lessons', bare: '.', nested: 'assignment-3/lessons', 'nested bare': 'my work', 'twice nested': 'user_123_456/workbook-main/lessons' })) {
+    for (const [name, where] of Object.entries({
+      plain: 'lessons',
+      bare: '.',
+      nested: 'assignment-3/lessons',
+      'nested bare': 'my work',
+      'twice nested': 'user_123_456/workbook-main/lessons',
+    })) {
       submit(dir, name, `// ${name}\n`, where);
-      assert.deepEqual(taken(dir, name).files.map(({ lesson, file, bytes }) => [lesson, file, String(bytes)]), [[anatomy.name, 'server.ts', `// ${name}\n`]], name);
+      assert.deepEqual(
+        taken(dir, name).files.map(({ lesson, file, bytes }) => [lesson, file, String(bytes)]),
+        [[anatomy.name, 'server.ts', `// ${name}\n`]],
+        name,
+      );
     }
   });
 
   test('takes only what a learner edits', () => {
     submit(dir, 'extras');
     const lesson = join(dir, 'extras/lessons', anatomy.name);
-    for (const file of ['lesson.json', 'package.json', 'helper.ts', 'server.js', '.env']) writeFileSync(join(lesson, file), 'x');
+    for (const file of ['lesson.json', 'package.json', 'helper.ts', 'server.js', '.env'])
+      writeFileSync(join(lesson, file), 'x');
     mkdirSync(join(lesson, 'node_modules/evil'), { recursive: true });
-    assert.deepEqual(taken(dir, 'extras').files.map(({ file }) => file), ['server.ts']);
+    assert.deepEqual(
+      taken(dir, 'extras').files.map(({ file }) => file),
+      ['server.ts'],
+    );
   });
 
   test('passes over what systems and packers leave behind', () => {
@@ -37,11 +51,16 @@ describe('intake', () => {
     submit(dir, 'archive', '// resource fork\n', '__MACOSX/lessons');
     submit(dir, 'archive', '// git\n', '.git/lessons');
     submit(dir, 'archive', '// a package\n', 'node_modules/lessons');
-    assert.deepEqual(taken(dir, 'archive').files.map(({ bytes }) => String(bytes)), ['// right\n']);
+    assert.deepEqual(
+      taken(dir, 'archive').files.map(({ bytes }) => String(bytes)),
+      ['// right\n'],
+    );
     mkdirSync(join(dir, '__MACOSX'));
     mkdirSync(join(dir, '.git'));
     writeFileSync(join(dir, 'notes.txt'), 'x');
-    assert.ok(!findSubmissions(dir).some(({ name }) => ['__MACOSX', '.git', 'notes.txt'].includes(name)));
+    assert.ok(
+      !findSubmissions(dir).some(({ name }) => ['__MACOSX', '.git', 'notes.txt'].includes(name)),
+    );
   });
 
   test('keeps names in any script, composed or not', () => {
@@ -55,7 +74,10 @@ describe('intake', () => {
     mkdirSync(join(dir, 'empty'));
     assert.deepEqual(taken(dir, 'empty'), { files: [], tampered: null });
     const lesson = missing(anatomy, 1, 'No file of this lesson was handed in.');
-    assert.deepEqual([lesson.verdict, lesson.points, lesson.maxPoints, lesson.steps.length], ['missing', 0, maxPoints(anatomy), anatomy.steps.length]);
+    assert.deepEqual(
+      [lesson.verdict, lesson.points, lesson.maxPoints, lesson.steps.length],
+      ['missing', 0, maxPoints(anatomy), anatomy.steps.length],
+    );
   });
 
   test('refuses a file that is no learner’s for its size', () => {
@@ -72,7 +94,10 @@ describe('intake', () => {
 });
 
 describe('points', () => {
-  const result = (change: (step: Result['steps'][number]) => Partial<Result['steps'][number]>, more: Partial<Result> = {}): Result => ({
+  const result = (
+    change: (step: Result['steps'][number]) => Partial<Result['steps'][number]>,
+    more: Partial<Result> = {},
+  ): Result => ({
     schema: 'workbook/result/v1',
     lesson: anatomy.name,
     target: 'submission',
@@ -83,37 +108,92 @@ describe('points', () => {
     diagnosis: null,
     message: null,
     steps: anatomy.steps.map(({ title }, index) => {
-      const step = { step: index + 1, title, status: 'pass' as const, diagnosis: null, message: '', expected: null, actual: null, exchange: null };
+      const step = {
+        step: index + 1,
+        title,
+        status: 'pass' as const,
+        diagnosis: null,
+        message: '',
+        expected: null,
+        actual: null,
+        exchange: null,
+      };
       return { ...step, ...change(step) };
     }),
     ...more,
   });
 
   test('are whole numbers that the manifest alone sets', () => {
-    for (const lesson of allLessons()) for (const { points } of lesson.steps) assert.ok(Number.isInteger(points) && points > 0, lesson.name);
-    assert.equal(graded(anatomy, result(() => ({}), { status: 'pass' })).points, maxPoints(anatomy));
-    assert.equal(graded(anatomy, result(({ step }) => (step === 2 ? { status: 'fail', diagnosis: 'wrong-json' } : {}))).points, maxPoints(anatomy) - (anatomy.steps[1]?.points ?? 0));
+    for (const lesson of allLessons())
+      for (const { points } of lesson.steps)
+        assert.ok(Number.isInteger(points) && points > 0, lesson.name);
+    assert.equal(
+      graded(
+        anatomy,
+        result(() => ({}), { status: 'pass' }),
+      ).points,
+      maxPoints(anatomy),
+    );
+    assert.equal(
+      graded(
+        anatomy,
+        result(({ step }) => (step === 2 ? { status: 'fail', diagnosis: 'wrong-json' } : {})),
+      ).points,
+      maxPoints(anatomy) - (anatomy.steps[1]?.points ?? 0),
+    );
   });
 
   test('are not given for a step that is absent, renamed or out of order', () => {
     const whole = result(() => ({}));
     assert.equal(graded(anatomy, { ...whole, steps: [] }).points, 0);
     assert.equal(graded(anatomy, { ...whole, steps: whole.steps.slice(1) }).points, 0);
-    assert.equal(graded(anatomy, result(() => ({ title: 'everything' }))).points, 0);
-    assert.equal(graded(anatomy, { ...whole, steps: [...whole.steps, ...whole.steps] }).points, maxPoints(anatomy));
+    assert.equal(
+      graded(
+        anatomy,
+        result(() => ({ title: 'everything' })),
+      ).points,
+      0,
+    );
+    assert.equal(
+      graded(anatomy, { ...whole, steps: [...whole.steps, ...whole.steps] }).points,
+      maxPoints(anatomy),
+    );
   });
 
   test('tell a wrong answer from a program that failed', () => {
-    const verdict = (diagnosis: string) => graded(anatomy, result(({ step }) => (step === 1 ? { status: 'fail', diagnosis } : {}))).verdict;
+    const verdict = (diagnosis: string) =>
+      graded(
+        anatomy,
+        result(({ step }) => (step === 1 ? { status: 'fail', diagnosis } : {})),
+      ).verdict;
     assert.equal(verdict('wrong-json'), 'wrong');
-    for (const diagnosis of ['crashed', 'no-answer', 'response-never-ended', 'event-loop-blocked', 'too-much-memory']) assert.equal(verdict(diagnosis), 'program-failed', diagnosis);
-    assert.equal(graded(anatomy, result(() => ({ status: 'not-reached' }), { status: 'error', diagnosis: 'does-not-compile' })).verdict, 'program-failed');
+    for (const diagnosis of [
+      'crashed',
+      'no-answer',
+      'response-never-ended',
+      'event-loop-blocked',
+      'too-much-memory',
+    ])
+      assert.equal(verdict(diagnosis), 'program-failed', diagnosis);
+    assert.equal(
+      graded(
+        anatomy,
+        result(() => ({ status: 'not-reached' }), {
+          status: 'error',
+          diagnosis: 'does-not-compile',
+        }),
+      ).verdict,
+      'program-failed',
+    );
   });
 
   test('are tried for again only where a wait ran out', () => {
-    const again = (diagnosis: string) => deservesAnotherTry(result(({ step }) => (step === 1 ? { status: 'fail', diagnosis } : {})));
-    for (const diagnosis of ['no-answer', 'response-never-ended', 'event-loop-blocked']) assert.equal(again(diagnosis), true, diagnosis);
-    for (const diagnosis of ['wrong-json', 'crashed', 'not-done-yet']) assert.equal(again(diagnosis), false, diagnosis);
+    const again = (diagnosis: string) =>
+      deservesAnotherTry(result(({ step }) => (step === 1 ? { status: 'fail', diagnosis } : {})));
+    for (const diagnosis of ['no-answer', 'response-never-ended', 'event-loop-blocked'])
+      assert.equal(again(diagnosis), true, diagnosis);
+    for (const diagnosis of ['wrong-json', 'crashed', 'not-done-yet'])
+      assert.equal(again(diagnosis), false, diagnosis);
     assert.equal(deservesAnotherTry(result(() => ({}), { status: 'pass' })), false);
   });
 });

@@ -9,11 +9,16 @@ for (const [done, left, elapsedMs, wanted] of [
   [4, 0, 1000, '[########################] 100 %, nothing left'],
   [0, 0, 0, '[########################] 100 %, nothing left'],
 ] as const)
-  test(`the bar after ${done} with ${left} to come`, () => assert.equal(bar(done, left, elapsedMs), wanted));
+  test(`the bar after ${done} with ${left} to come`, () =>
+    assert.equal(bar(done, left, elapsedMs), wanted));
 
 function written(isTTY: boolean, env: NodeJS.ProcessEnv): string {
   let text = '';
-  const progress = new Progress({ isTTY, write: (part: string | Uint8Array) => Boolean((text += String(part))) } as never, 12, env);
+  const progress = new Progress(
+    { isTTY, write: (part: string | Uint8Array) => Boolean((text += String(part))) } as never,
+    12,
+    env,
+  );
   progress.tell('Ada', '3 of 4 points', 11);
   progress.end();
   return text;
@@ -21,7 +26,10 @@ function written(isTTY: boolean, env: NodeJS.ProcessEnv): string {
 
 test('on a terminal the bar stands below the lines, and is gone at the end', () => {
   const text = written(true, {});
-  assert.match(text, /\[ 1 of 12\] Ada: 3 of 4 points\n\[#+\.+\] 8 %, 11 left, about \d+ s\r\u001b\[2K$/);
+  assert.match(
+    text,
+    /\[ 1 of 12\] Ada: 3 of 4 points\n\[#+\.+\] 8 %, 11 left, about \d+ s\r\u001b\[2K$/,
+  );
 });
 
 test('into a pipe, and on a dumb terminal, there are lines alone', () => {

@@ -28,13 +28,25 @@ export function scratch(name: string): string {
 }
 
 /** Starts a grading. The folder's files may still be written in the same turn: nothing of it is read before Node has started. */
-export function startGrading(dir: string, args: string[] = [], env: Record<string, string> = {}, out = `${dir}-out`): GradeRun {
+export function startGrading(
+  dir: string,
+  args: string[] = [],
+  env: Record<string, string> = {},
+  out = `${dir}-out`,
+): GradeRun {
   const temporary = `${dir}-tmp`;
   mkdirSync(temporary, { recursive: true });
   const words = [join(projectRoot, 'scripts/run.mjs'), 'grade', dir, '--out', out, ...args];
   const child = spawn(process.execPath, words, {
     cwd: projectRoot,
-    env: { ...process.env, NODE_TEST_CONTEXT: undefined, TMPDIR: temporary, TEMP: temporary, TMP: temporary, ...env },
+    env: {
+      ...process.env,
+      NODE_TEST_CONTEXT: undefined,
+      TMPDIR: temporary,
+      TEMP: temporary,
+      TMP: temporary,
+      ...env,
+    },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const text = { stdout: '', stderr: '' };
@@ -47,9 +59,15 @@ export function startGrading(dir: string, args: string[] = [], env: Record<strin
   return { pid: child.pid ?? -1, out, done };
 }
 
-export const grade = (dir: string, args?: string[], env?: Record<string, string>, out?: string): Promise<Graded> => startGrading(dir, args, env, out).done;
+export const grade = (
+  dir: string,
+  args?: string[],
+  env?: Record<string, string>,
+  out?: string,
+): Promise<Graded> => startGrading(dir, args, env, out).done;
 
-export const resultsOf = ({ out }: { out: string }): GradeResults => JSON.parse(readFileSync(join(out, 'results.json'), 'utf8')) as GradeResults;
+export const resultsOf = ({ out }: { out: string }): GradeResults =>
+  JSON.parse(readFileSync(join(out, 'results.json'), 'utf8')) as GradeResults;
 
 /** Every file below a folder, with its text. */
 export const textsBelow = (dir: string): { file: string; text: string }[] =>
@@ -74,14 +92,20 @@ export function processesWith(word: string): string[] {
       const state = look(() => readFileSync(`/proc/${pid}/stat`, 'latin1'));
       if (/\) [ZX] /.test(state)) return [];
       const line = look(() => readFileSync(`/proc/${pid}/cmdline`, 'utf8')).replaceAll('\0', ' ');
-      const all = [line, look(() => readFileSync(`/proc/${pid}/environ`, 'utf8')), look(() => readlinkSync(`/proc/${pid}/cwd`))];
+      const all = [
+        line,
+        look(() => readFileSync(`/proc/${pid}/environ`, 'utf8')),
+        look(() => readlinkSync(`/proc/${pid}/cwd`)),
+      ];
       return all.some((text) => text.includes(word)) ? [`${pid}: ${line}`] : [];
     });
 }
 
 /** A result without what differs from run to run: times, and the ports that the system gives. */
 export function withoutTimes(value: unknown): unknown {
-  const text = JSON.stringify(value, (key, part: unknown) => (['durationMs', 'startedAt', 'timeline', 'atMs'].includes(key) ? undefined : part));
+  const text = JSON.stringify(value, (key, part: unknown) =>
+    ['durationMs', 'startedAt', 'timeline', 'atMs'].includes(key) ? undefined : part,
+  );
   const plain = text
     .replace(/localhost:\d+/g, 'localhost:PORT')
     .replace(/Date: [^\\"]+/gi, 'Date: …');

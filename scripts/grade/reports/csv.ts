@@ -3,10 +3,12 @@ import Papa from 'papaparse';
 import type { GradeResults, GradedSubmission } from '../results.ts';
 import { cell, clean, nameOf, wholeFeedback } from './text.ts';
 
-const write = (fields: string[], data: string[][]): string => `${Papa.unparse({ fields: fields.map(cell), data: data.map((row) => row.map((text) => cell(clean(text)))) }, { newline: '\r\n' })}\r\n`;
+const write = (fields: string[], data: string[][]): string =>
+  `${Papa.unparse({ fields: fields.map(cell), data: data.map((row) => row.map((text) => cell(clean(text)))) }, { newline: '\r\n' })}\r\n`;
 
 /** A mark, or nothing: where the grader failed there is no 0. */
-const mark = (submission: GradedSubmission, points: number | undefined): string => (submission.outcome === 'grader-error' ? '' : String(points ?? 0));
+const mark = (submission: GradedSubmission, points: number | undefined): string =>
+  submission.outcome === 'grader-error' ? '' : String(points ?? 0);
 
 export function gradesCsv(results: GradeResults): string {
   const lessons = results.lessons.map(({ lesson }) => lesson);
@@ -19,7 +21,9 @@ export function gradesCsv(results: GradeResults): string {
       submission.outcome,
       mark(submission, submission.points),
       String(submission.maxPoints),
-      ...lessons.map((lesson) => mark(submission, submission.lessons.find((one) => one.lesson === lesson)?.points)),
+      ...lessons.map((lesson) =>
+        mark(submission, submission.lessons.find((one) => one.lesson === lesson)?.points),
+      ),
       submission.reason ?? '',
     ]),
   );
@@ -32,7 +36,14 @@ export function canvasCsv(results: GradeResults): string {
     ['Student', 'ID', 'Section', ...lessons.map(({ title }) => title)],
     [
       ['    Points Possible', '', '', ...lessons.map((lesson) => String(lesson.maxPoints))],
-      ...results.submissions.map((submission) => [nameOf(submission), submission.id ?? '', '', ...lessons.map(({ lesson }) => mark(submission, submission.lessons.find((one) => one.lesson === lesson)?.points))]),
+      ...results.submissions.map((submission) => [
+        nameOf(submission),
+        submission.id ?? '',
+        '',
+        ...lessons.map(({ lesson }) =>
+          mark(submission, submission.lessons.find((one) => one.lesson === lesson)?.points),
+        ),
+      ]),
     ],
   );
 }
@@ -41,6 +52,12 @@ export function canvasCsv(results: GradeResults): string {
 export function moodleCsv(results: GradeResults): string {
   return write(
     ['ID number', 'Email address', 'Full name', 'Grade', 'Feedback comments'],
-    results.submissions.map((submission) => [submission.id ?? '', submission.email ?? '', nameOf(submission), mark(submission, submission.points), wholeFeedback(submission)]),
+    results.submissions.map((submission) => [
+      submission.id ?? '',
+      submission.email ?? '',
+      nameOf(submission),
+      mark(submission, submission.points),
+      wholeFeedback(submission),
+    ]),
   );
 }

@@ -3,10 +3,18 @@ import type { ExchangeResult } from '../../kernel/result.ts';
 import type { GradedSubmission, GradeResults } from '../results.ts';
 import { clean, nameOf } from './text.ts';
 
-const escapes: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' };
-const h = (text: string): string => clean(text).replace(/[&<>"']/g, (letter) => escapes[letter] ?? letter);
+const escapes: Record<string, string> = {
+  '&': '&amp;',
+  '<': '&lt;',
+  '>': '&gt;',
+  '"': '&quot;',
+  "'": '&#39;',
+};
+const h = (text: string): string =>
+  clean(text).replace(/[&<>"']/g, (letter) => escapes[letter] ?? letter);
 
-export const exchangeLines = (exchange: ExchangeResult): string => clean(`${exchange.request}\n\n${exchange.response}`);
+export const exchangeLines = (exchange: ExchangeResult): string =>
+  clean(`${exchange.request}\n\n${exchange.response}`);
 
 const style = `
 body { font: 16px/1.45 system-ui, sans-serif; margin: 2rem auto; max-width: 72rem; padding: 0 1rem; color: #1c1c1c; background: #fff; }
@@ -22,7 +30,9 @@ details { margin: .4rem 0; } dl { display: grid; grid-template-columns: max-cont
 `;
 
 function grid(results: GradeResults): string {
-  const head = results.lessons.map(({ lesson, maxPoints }) => `<th scope="col">${h(lesson)}<br>of ${maxPoints}</th>`).join('');
+  const head = results.lessons
+    .map(({ lesson, maxPoints }) => `<th scope="col">${h(lesson)}<br>of ${maxPoints}</th>`)
+    .join('');
   const body = results.submissions
     .map((submission) => {
       const cells = results.lessons.map(({ lesson }) => {
@@ -31,7 +41,8 @@ function grid(results: GradeResults): string {
         const kind = found.points === found.maxPoints ? 'full' : found.points > 0 ? 'part' : 'none';
         return `<td class="${kind}">${found.points}${found.verdict === 'missing' ? ' (missing)' : found.verdict === 'program-failed' ? ' !' : ''}</td>`;
       });
-      const total = submission.outcome === 'graded' ? `${submission.points}` : h(submission.outcome);
+      const total =
+        submission.outcome === 'graded' ? `${submission.points}` : h(submission.outcome);
       return `<tr><td><a href="#${anchor(submission)}">${h(nameOf(submission))}</a></td>${cells.join('')}<td>${total}</td></tr>`;
     })
     .join('\n');
@@ -39,13 +50,17 @@ function grid(results: GradeResults): string {
 <p>"!" means that a program crashed, hung or took too much. "–" means that there is no mark.</p>`;
 }
 
-const anchor = (submission: GradedSubmission): string => `s-${Buffer.from(submission.name).toString('hex').slice(0, 64)}`;
+const anchor = (submission: GradedSubmission): string =>
+  `s-${Buffer.from(submission.name).toString('hex').slice(0, 64)}`;
 
 function passRates(results: GradeResults): string {
   const counted = results.submissions.filter((submission) => submission.outcome === 'graded');
   const rows = results.lessons.flatMap(({ lesson, steps }) =>
     steps.map(({ title }, index) => {
-      const passed = counted.filter((submission) => submission.lessons.find((one) => one.lesson === lesson)?.steps[index]?.status === 'pass').length;
+      const passed = counted.filter(
+        (submission) =>
+          submission.lessons.find((one) => one.lesson === lesson)?.steps[index]?.status === 'pass',
+      ).length;
       const share = counted.length > 0 ? Math.round((100 * passed) / counted.length) : 0;
       return `<tr><td>${h(lesson)} step ${index + 1}: ${h(title)}</td><td>${passed} of ${counted.length}</td><td><span class="bar" role="img" aria-label="${share} %"><i style="width:${share}%"></i></span> ${share} %</td></tr>`;
     }),
@@ -55,32 +70,49 @@ function passRates(results: GradeResults): string {
 
 function commonDiagnoses(results: GradeResults): string {
   const counts = new Map<string, { count: number; message: string }>();
-  for (const { lesson, diagnosis, message, steps } of results.submissions.flatMap((submission) => submission.lessons)) {
+  for (const { lesson, diagnosis, message, steps } of results.submissions.flatMap(
+    (submission) => submission.lessons,
+  )) {
     for (const one of [{ diagnosis, message: message ?? '' }, ...steps]) {
       if (!one.diagnosis || one.diagnosis === 'missing') continue;
       const key = `${lesson}: ${one.diagnosis}`;
       counts.set(key, { count: (counts.get(key)?.count ?? 0) + 1, message: one.message });
     }
   }
-  const rows = [...counts].sort((a, b) => b[1].count - a[1].count || (a[0] < b[0] ? -1 : 1)).slice(0, 15);
+  const rows = [...counts]
+    .sort((a, b) => b[1].count - a[1].count || (a[0] < b[0] ? -1 : 1))
+    .slice(0, 15);
   if (rows.length === 0) return '<p>None.</p>';
   return `<table><thead><tr><th scope="col">Diagnosis</th><th scope="col">How often</th><th scope="col">For example</th></tr></thead><tbody>\n${rows
-    .map(([id, { count, message }]) => `<tr><td>${h(id)}</td><td>${count}</td><td style="text-align:left">${h(message)}</td></tr>`)
+    .map(
+      ([id, { count, message }]) =>
+        `<tr><td>${h(id)}</td><td>${count}</td><td style="text-align:left">${h(message)}</td></tr>`,
+    )
     .join('\n')}\n</tbody></table>`;
 }
 
 function student(submission: GradedSubmission): string {
   const title = `<h3 id="${anchor(submission)}">${h(nameOf(submission))}</h3>`;
-  if (submission.outcome !== 'graded') return `<section class="student">${title}<p>${h(submission.outcome)}: ${h(submission.reason ?? '')}</p></section>`;
+  if (submission.outcome !== 'graded')
+    return `<section class="student">${title}<p>${h(submission.outcome)}: ${h(submission.reason ?? '')}</p></section>`;
   const lessons = submission.lessons.map((lesson) => {
     const failing = lesson.steps.filter((step) => step.status === 'fail');
     const notes = [
       ...(lesson.message ? [`<p>${h(lesson.message)}</p>`] : []),
-      ...failing.map((step) => `<p><b>Step ${step.step}, ${h(step.title)}</b> (${h(step.diagnosis ?? '')}): ${h(step.message)}</p>${step.exchange ? `<pre>${h(exchangeLines(step.exchange))}</pre>` : ''}`),
-      ...(lesson.tries.length > 1 ? [`<p>Tried twice, for a wait ran out: ${lesson.tries.map(({ points, diagnosis }) => `${points} points (${h(diagnosis ?? 'pass')})`).join(', then ')}.</p>`] : []),
+      ...failing.map(
+        (step) =>
+          `<p><b>Step ${step.step}, ${h(step.title)}</b> (${h(step.diagnosis ?? '')}): ${h(step.message)}</p>${step.exchange ? `<pre>${h(exchangeLines(step.exchange))}</pre>` : ''}`,
+      ),
+      ...(lesson.tries.length > 1
+        ? [
+            `<p>Tried twice, for a wait ran out: ${lesson.tries.map(({ points, diagnosis }) => `${points} points (${h(diagnosis ?? 'pass')})`).join(', then ')}.</p>`,
+          ]
+        : []),
     ];
     const summary = `${h(lesson.lesson)}: ${lesson.points} of ${lesson.maxPoints}`;
-    return notes.length > 0 ? `<details><summary>${summary}</summary>${notes.join('\n')}</details>` : `<p>${summary}</p>`;
+    return notes.length > 0
+      ? `<details><summary>${summary}</summary>${notes.join('\n')}</details>`
+      : `<p>${summary}</p>`;
   });
   return `<section class="student">${title}<p>${submission.points} of ${submission.maxPoints} points</p>\n${lessons.join('\n')}</section>`;
 }

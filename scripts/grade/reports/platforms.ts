@@ -19,19 +19,27 @@ function rows(results: GradeResults, submission: GradedSubmission): Row[] {
     return steps.map(({ points }, index) => {
       const step = found.steps[index];
       if (!step) throw new Error(`${lesson} has no step ${index + 1}`);
-      return { lesson: found, step, points: step.status === 'pass' ? points : 0, maxPoints: points };
+      return {
+        lesson: found,
+        step,
+        points: step.status === 'pass' ? points : 0,
+        maxPoints: points,
+      };
     });
   });
 }
 
 const name = ({ lesson, step }: Row): string => `${lesson.lesson} step ${step.step}: ${step.title}`;
-const said = ({ lesson, step }: Row): string => clean(step.message || (step.status === 'pass' ? '' : (lesson.message ?? '')));
+const said = ({ lesson, step }: Row): string =>
+  clean(step.message || (step.status === 'pass' ? '' : (lesson.message ?? '')));
 
 /** Gradescope's `results.json`. */
 export function gradescope(results: GradeResults, submission: GradedSubmission): unknown {
   return {
     score: submission.points,
-    execution_time: Math.round(submission.lessons.reduce((sum, lesson) => sum + lesson.durationMs, 0) / 1000),
+    execution_time: Math.round(
+      submission.lessons.reduce((sum, lesson) => sum + lesson.durationMs, 0) / 1000,
+    ),
     output: capped(wholeFeedback(submission), 20_000),
     output_format: 'text',
     visibility: 'visible',
@@ -93,7 +101,12 @@ export function classroom(results: GradeResults, submission: GradedSubmission): 
   const all = rows(results, submission);
   return {
     version: 1,
-    status: submission.outcome !== 'graded' ? 'error' : all.every((row) => row.step.status === 'pass') ? 'pass' : 'fail',
+    status:
+      submission.outcome !== 'graded'
+        ? 'error'
+        : all.every((row) => row.step.status === 'pass')
+          ? 'pass'
+          : 'fail',
     max_score: submission.maxPoints,
     tests: all.map((row) => ({
       name: name(row),
@@ -110,7 +123,12 @@ export function classroom(results: GradeResults, submission: GradedSubmission): 
 
 /** JUnit XML of the whole class: a suite for each submission and lesson, a case for each step. */
 export function junit(results: GradeResults): string {
-  const builder = new XMLBuilder({ ignoreAttributes: false, format: true, suppressEmptyNode: true, processEntities: true });
+  const builder = new XMLBuilder({
+    ignoreAttributes: false,
+    format: true,
+    suppressEmptyNode: true,
+    processEntities: true,
+  });
   const suites = results.submissions.flatMap((submission) => {
     if (submission.outcome !== 'graded') {
       const text = { '@_message': clean(submission.reason ?? submission.outcome) };
@@ -122,7 +140,14 @@ export function junit(results: GradeResults): string {
           '@_errors': submission.outcome === 'grader-error' ? 1 : 0,
           '@_skipped': 0,
           '@_time': '0.000',
-          testcase: [{ '@_name': submission.outcome, '@_classname': clean(submission.name), '@_time': '0.000', [submission.outcome === 'tampered' ? 'failure' : 'error']: text }],
+          testcase: [
+            {
+              '@_name': submission.outcome,
+              '@_classname': clean(submission.name),
+              '@_time': '0.000',
+              [submission.outcome === 'tampered' ? 'failure' : 'error']: text,
+            },
+          ],
         },
       ];
     }
@@ -137,13 +162,24 @@ export function junit(results: GradeResults): string {
         '@_name': step.title,
         '@_classname': `${clean(submission.name)}.${lesson.lesson}`,
         '@_time': '0.000',
-        ...(step.status === 'fail' && { failure: { '@_message': clean(step.message), '@_type': step.diagnosis ?? '' } }),
-        ...(step.status === 'not-reached' && { skipped: { '@_message': clean(step.message || (lesson.message ?? '')) } }),
+        ...(step.status === 'fail' && {
+          failure: { '@_message': clean(step.message), '@_type': step.diagnosis ?? '' },
+        }),
+        ...(step.status === 'not-reached' && {
+          skipped: { '@_message': clean(step.message || (lesson.message ?? '')) },
+        }),
       })),
     }));
   });
-  const sum = (key: '@_tests' | '@_failures' | '@_errors' | '@_skipped'): number => suites.reduce((total, suite) => total + suite[key], 0);
+  const sum = (key: '@_tests' | '@_failures' | '@_errors' | '@_skipped'): number =>
+    suites.reduce((total, suite) => total + suite[key], 0);
   return `<?xml version="1.0" encoding="UTF-8"?>\n${builder.build({
-    testsuites: { '@_tests': sum('@_tests'), '@_failures': sum('@_failures'), '@_errors': sum('@_errors'), '@_skipped': sum('@_skipped'), testsuite: suites },
+    testsuites: {
+      '@_tests': sum('@_tests'),
+      '@_failures': sum('@_failures'),
+      '@_errors': sum('@_errors'),
+      '@_skipped': sum('@_skipped'),
+      testsuite: suites,
+    },
   })}`;
 }

@@ -5,14 +5,15 @@ import type { GradedLesson, GradedSubmission } from '../results.ts';
 /** Letters that XML 1.0 can hold at all, and nothing that steers a terminal or a CI log (`::error …`). */
 export const clean = (text: string): string =>
   safe(text)
-    // eslint-disable-next-line no-control-regex
     .replace(/[^\t\n\u0020-\ud7ff\ue000-\ufffd\u{10000}-\u{10ffff}]/gu, '\ufffd')
     .replace(/^(\s*)::/gm, '$1: :');
 
 /** A cell that no spreadsheet takes for a formula (OWASP, "CSV injection"). */
-export const cell = (text: string): string => (/^[=+\-@\t\r|%]/.test(text) ? `'${text}` : text).replaceAll('\r', ' ');
+export const cell = (text: string): string =>
+  (/^[=+\-@\t\r|%]/.test(text) ? `'${text}` : text).replaceAll('\r', ' ');
 
-export const capped = (text: string, limit: number): string => (text.length > limit ? `${text.slice(0, limit - 1)}…` : text);
+export const capped = (text: string, limit: number): string =>
+  text.length > limit ? `${text.slice(0, limit - 1)}…` : text;
 
 /** What a student reads about one lesson. */
 export function feedback(lesson: GradedLesson): string {
@@ -26,9 +27,11 @@ export function feedback(lesson: GradedLesson): string {
 
 export function wholeFeedback(submission: GradedSubmission): string {
   if (submission.outcome === 'tampered') return clean(`Not graded: ${submission.reason ?? ''}`);
-  if (submission.outcome === 'grader-error') return 'Not graded yet: the grader itself failed. This is no mark.';
+  if (submission.outcome === 'grader-error')
+    return 'Not graded yet: the grader itself failed. This is no mark.';
   return submission.lessons.map(feedback).join('\n');
 }
 
 /** The submission's name where no roster names the student. */
-export const nameOf = (submission: GradedSubmission): string => clean(submission.student ?? submission.name);
+export const nameOf = (submission: GradedSubmission): string =>
+  clean(submission.student ?? submission.name);

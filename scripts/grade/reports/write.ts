@@ -7,12 +7,17 @@ import { classHtml } from './html.ts';
 import { classroom, exercism, gradescope, junit, prairielearn } from './platforms.ts';
 
 /** Letters that JSON may hold and a terminal or a log had better not, written as escapes. */
-// eslint-disable-next-line no-control-regex
 const unsafe = /[\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ufffe\uffff]/g;
-const json = (value: unknown): string => `${JSON.stringify(value, null, 2).replace(unsafe, (letter) => `\\u${letter.charCodeAt(0).toString(16).padStart(4, '0')}`)}\n`;
+const json = (value: unknown): string =>
+  `${JSON.stringify(value, null, 2).replace(unsafe, (letter) => `\\u${letter.charCodeAt(0).toString(16).padStart(4, '0')}`)}\n`;
 
 /** A submission's name as a file's: nothing in it can lead elsewhere, and two never meet. */
-export const fileName = (name: string, index: number): string => `${String(index + 1).padStart(3, '0')}-${name.normalize('NFC').replace(/[^\p{L}\p{N}._-]+/gu, '_').replace(/^\.+/, '').slice(0, 60)}`;
+export const fileName = (name: string, index: number): string =>
+  `${String(index + 1).padStart(3, '0')}-${name
+    .normalize('NFC')
+    .replace(/[^\p{L}\p{N}._-]+/gu, '_')
+    .replace(/^\.+/, '')
+    .slice(0, 60)}`;
 
 /** Every report by its path below the output folder. */
 export function reports(results: GradeResults): Map<string, string> {
@@ -38,7 +43,8 @@ export function reports(results: GradeResults): Map<string, string> {
 
 export function writeReports(results: GradeResults, out: string): void {
   // What an earlier run wrote of people who are not in this one would be taken for theirs.
-  for (const folder of ['gradescope', 'prairielearn', 'exercism', 'classroom']) rmSync(join(out, folder), { recursive: true, force: true });
+  for (const folder of ['gradescope', 'prairielearn', 'exercism', 'classroom'])
+    rmSync(join(out, folder), { recursive: true, force: true });
   for (const [name, text] of reports(results)) {
     const path = join(out, name);
     mkdirSync(dirname(path), { recursive: true });
