@@ -1,5 +1,5 @@
 // Wrong: DELETE answers and deletes nobody.
-// Fails: step 6, deleted-twice
+// Fails: step 6, not-deleted
 // The users API as a module: whoever imports it gets `api` to answer requests and `router` to add routes. It doesn't listen.
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Router } from '../05-router/router.ts';
