@@ -1,6 +1,8 @@
 import { Answer, type Cause } from '../scripts/kernel/answer.ts';
 import type { Exchange } from '../scripts/kernel/exchange.ts';
+import { StepFailure } from '../scripts/kernel/failure.ts';
 import { readMessage, type Message } from '../scripts/kernel/message.ts';
+import type { Program } from '../scripts/kernel/program.ts';
 import { suite } from '../scripts/kernel/suite.ts';
 import type { OutcomeCauses, Trial } from '../scripts/kernel/trial.ts';
 
@@ -19,6 +21,22 @@ async function get(t: Trial, target: string, causes: OutcomeCauses = {}): Promis
   const answer = await t.get(target, { causes });
   await t.settle();
   return answer;
+}
+
+/**
+ * Checks that do not depend on each other, a few at a time. Where the program dies of an answer that was good, they
+ * are made again one by one, so that the one at fault is named.
+ */
+async function eachAlive(t: Trial, checks: ((part: Trial) => Promise<void>)[]): Promise<void> {
+  const run = (part: Trial, check: (part: Trial) => Promise<void>): Promise<void> => check(part);
+  await t.each(checks, run);
+  try {
+    await t.settle();
+  } catch (death) {
+    await t.restart();
+    for (const check of checks) await t.each([check], run);
+    throw death;
+  }
 }
 
 export default suite('02-request-response-cycle', {
@@ -53,13 +71,19 @@ export default suite('02-request-response-cycle', {
   },
 
   async 'Hold a response open'(t) {
-    const waiters = [await hold(t), await hold(t)];
+    const waiters = [await hold(t), await hold(t, 1)];
     expectWhole(await t.get('/whole'));
     // Whatever the program means to do by itself, it has done when this comes back.
     await t.settle();
     for (const waiter of waiters) {
       if (isOpen(waiter)) continue;
-      t.fail({ ...endedEarly, exchange: await waiter.attempt({ target: '/wait' }) });
+      const exchange = await waiter.attempt({ target: '/wait' });
+      t.fail({
+        ...endedEarly,
+        expected: staysOpen,
+        actual: `${JSON.stringify(textOf(exchange))}, and then ${endingOf(exchange)}`,
+        exchange,
+      });
     }
   },
 
@@ -71,11 +95,17 @@ export default suite('02-request-response-cycle', {
     const waiters = await holdAll(t, count);
     const first = await ring(t);
     await expectRung(t, waiters);
+    const rang = (answer: Answer): number => Number(/^rang (\d+)\n$/.exec(answer.text)?.[1]);
     first.expectText(`rang ${count}\n`, [
       {
-        if: (answer) => /^rang \d+\n$/.test(answer.text),
+        if: (answer) => rang(answer) > count,
         diagnosis: 'wrong-count',
-        message: `${count} responses waited, and each got its ding; the ring gives another number.`,
+        message: `${count} clients waited, and each got its ding; but the answer to GET /ring counts ${rang(first)}. Are responses still counted that were rung before, or whose client has left, or does something else go into the number?`,
+      },
+      {
+        if: (answer) => rang(answer) < count,
+        diagnosis: 'wrong-count',
+        message: `${count} clients waited, and each got its ding; but the answer to GET /ring counts ${rang(first)}. When is the number taken: while they are all still there?`,
       },
     ]);
     (await ring(t)).expectText('rang 0\n', rangTwice);
@@ -97,13 +127,21 @@ export default suite('02-request-response-cycle', {
   async 'Tell finished from left'(t) {
     await ring(t);
     const { finished, left } = await tally(t);
+    const start = `When this check began, the tally said finished ${finished} and left ${left}.`;
     const [reset, gone, ...stay] = await holdAll(t, 4);
-    await expectTally(t, { waiting: 4, finished, left }, whileWaiting);
+    const all = { waiting: 4, finished, left };
+    await expectTally(t, all, whileWaiting, `${start} Then four clients asked for GET /wait.`);
 
     // One client crashes, one hangs up; both have left.
     reset?.reset();
     gone?.destroy();
-    await expectTally(t, { waiting: 2, finished, left: left + 2 }, afterLeaving);
+    const two = { waiting: 2, finished, left: left + 2 };
+    await expectTally(
+      t,
+      two,
+      afterLeaving,
+      `${start} Then four clients asked for GET /wait, and two of them hung up.`,
+    );
 
     const rest = await ring(t);
     await expectRung(t, stay);
@@ -116,12 +154,23 @@ export default suite('02-request-response-cycle', {
       },
     ]);
     const over = { waiting: 0, finished: finished + 2, left: left + 2 };
-    await expectTally(t, over, afterRing);
+    const story = `${start} Then four clients asked for GET /wait: two of them hung up, and two were rung.`;
+    await expectTally(t, over, afterRing, story);
 
     // Their connections close only now, long after their responses.
     for (const waiter of stay) waiter.reset();
     await get(t, '/whole');
-    await expectTally(t, over, afterClosing);
+    await expectTally(t, over, afterClosing, story);
+
+    // Every client of this program has been rung or has left by now.
+    const count = held.get(t.program) ?? 0;
+    const sum = over.finished + over.left;
+    t.check(sum === count || Number.isNaN(count), {
+      diagnosis: 'tally-not-from-zero',
+      message: `Since the program started, ${count} clients have asked for GET /wait, and by now each of them has been rung or has left. finished and left make ${sum} together. Do both begin at 0?`,
+      expected: `finished and left make ${count} together`,
+      actual: `finished ${over.finished}, left ${over.left}: ${sum} together`,
+    });
   },
 
   async 'Pause without blocking'(t) {
@@ -132,47 +181,57 @@ export default suite('02-request-response-cycle', {
 
     // On one connection the quick ones come after the slow one, each with its own answer.
     const pauses = [t.int(4, 6), t.int(1, 3)];
-    const answers = await inOrder(t, [...pauses.map((ms) => `/pause/${ms}`), '/whole']);
+    const targets = [...pauses.map((ms) => `/pause/${ms}`), '/whole'];
+    const answers = await inOrder(t, targets);
     for (const [i, answer] of answers.entries()) {
       answer.expectStatus(200);
-      answer.expectText(i in pauses ? `paused ${pauses[i]} ms\n` : numbers, [stateOnConnection]);
+      const causes = [stateOnConnection(answer, targets)];
+      answer.expectText(i in pauses ? `paused ${pauses[i]} ms\n` : numbers, causes);
     }
   },
 
   async 'End on every path'(t) {
-    expectFound(await get(t, '/find/apple'), 'apple');
-    expectFound(await get(t, '/find/plum'), 'plum');
-    for (const path of [
-      `/find/${t.word()}`,
-      `/find/apple${t.word()}`,
-      `/${t.word()}`,
-      `/whole${t.word()}`,
-    ]) {
-      await expectMissing(t, path);
-    }
-    await expectBroken(t);
-    expectFound(await get(t, '/find/apple'), 'apple');
+    await eachAlive(t, [
+      async (part) => expectFound(await get(part, '/find/apple'), 'apple'),
+      ...[
+        `/find/${t.word()}`,
+        `/find/apple${t.word()}`,
+        `/${t.word()}`,
+        `/whole${t.word()}`,
+      ].map((path) => (part: Trial) => expectMissing(part, path)),
+      expectBroken,
+      async (part) => expectFound(await get(part, '/find/plum'), 'plum'),
+    ]);
 
     // Several at the same time, each on a connection of its own.
     const names = ['apple', 'plum', 'worm', t.word(), 'plum', 'apple'];
-    const answers = await Promise.all(names.map((name) => t.get(`/find/${name}`)));
-    for (const [i, answer] of answers.entries()) expectFound(answer, names[i], [sharedState]);
+    const together = `These look-ups were asked for at the same time: ${names.join(', ')}.`;
+    const answers = await Promise.all(
+      names.map((name) => {
+        const message = `${together} GET /find/${name} got no answer; asked for alone, it had got one. What belongs to one request lives inside one call of the handler; a variable outside is shared by all that are in flight.`;
+        const causes = { 'no-answer': { diagnosis: 'no-answer', message } };
+        return t.get(`/find/${name}`, { causes });
+      }),
+    );
+    for (const [i, answer] of answers.entries()) {
+      const mixed = `${together} GET /find/${names[i]} got something else than when it is asked for alone.`;
+      expectFound(answer, names[i], [sharedState(mixed)]);
+    }
 
     // Several on one connection, which a server may close after an error; then one by one.
     const [row, end] = [['apple', 'plum', 'apple', t.word()], 'worm'];
-    const piped = await inOrder(
-      t,
-      row.map((name) => `/find/${name}`),
-      [`/find/${end}`],
-    );
+    const targets = row.map((name) => `/find/${name}`);
+    const piped = await inOrder(t, targets, [`/find/${end}`]);
     for (const [i, answer] of piped.entries()) {
-      expectFound(answer, [...row, end][i], [stateOnConnection]);
+      expectFound(answer, [...row, end][i], [stateOnConnection(answer, targets)]);
     }
     const connection = t.connect();
-    for (const name of ['apple', 'plum']) {
+    const pair = ['apple', 'plum'];
+    for (const name of pair) {
       await connection.write(ask(`/find/${name}`));
       const answer = await connection.answer({ target: `/find/${name}` });
-      expectFound(answer, name, [stateOnConnection]);
+      const before = pair.map((one) => `/find/${one}`);
+      expectFound(answer, name, [stateOnConnection(answer, before)]);
     }
   },
 
@@ -202,6 +261,12 @@ const numberCauses: Cause[] = [
       'The body is empty: the response ended before anything was written to it. Code in a callback runs later than the lines below it.',
   },
   {
+    if: (answer) => answer.text === numbers.trimEnd(),
+    diagnosis: 'body-stops-early',
+    message:
+      'Only the last line end is missing. Either it was not written, or a Content-Length counts one byte too few: a line end is a byte as well.',
+  },
+  {
     if: (answer) => numbers.startsWith(answer.text),
     diagnosis: 'body-stops-early',
     message:
@@ -209,9 +274,23 @@ const numberCauses: Cause[] = [
   },
 ];
 
-function expectWhole(answer: Answer): void {
+function expectNumbers(answer: Answer): void {
   answer.expectStatus(200);
-  answer.expectText(numbers, numberCauses);
+  if (answer.text === numbers) return;
+  const { diagnosis, message } = numberCauses.find((cause) => cause.if(answer)) ?? {
+    diagnosis: 'wrong-body',
+    message: `The body of the response to ${answer.exchange.method} ${answer.exchange.target} is to be three lines, one, two and three, and it is something else.`,
+  };
+  answer.fail({
+    diagnosis,
+    message,
+    expected: JSON.stringify(numbers),
+    actual: JSON.stringify(answer.text),
+  });
+}
+
+function expectWhole(answer: Answer): void {
+  expectNumbers(answer);
   answer.expect(answer.framing !== 'chunked', {
     diagnosis: 'whole-came-chunked',
     message:
@@ -223,14 +302,16 @@ function expectWhole(answer: Answer): void {
 }
 
 function expectPieces(answer: Answer): void {
-  answer.expectStatus(200);
-  answer.expectText(numbers, numberCauses);
+  expectNumbers(answer);
   answer.expect(answer.framing === 'chunked' && answer.header('Content-Length') === undefined, {
     diagnosis: 'pieces-not-chunked',
     message:
       'The body of /pieces did not come chunked. Send the first lines with res.write(), before the length is known, and name no Content-Length.',
     expected: 'Transfer-Encoding: chunked, and no Content-Length',
-    actual: answer.rawHeaders.map((field) => field.join(': ')).join('\n'),
+    actual:
+      answer.header('Content-Length') === undefined
+        ? 'neither of them'
+        : `Content-Length: ${answer.header('Content-Length')}`,
   });
 }
 
@@ -264,7 +345,7 @@ const endedEarly: Blame = {
 const heldBack: Blame = {
   diagnosis: 'first-line-held-back',
   message:
-    'The line "waiting" did not come. It is to leave at once, while the response stays open: res.write() sends without ending.',
+    'The line "waiting" did not come. It must be sent at once, while the response stays open: res.write() sends without ending.',
 };
 
 const lengthPromised: Blame = {
@@ -279,8 +360,19 @@ const wrongBeginning: Blame = {
     'The response to /wait stays open, but does not begin with status 200 and the line "waiting".',
 };
 
-/** Asks for /wait and gives back the connection, with its first line received and the response open. */
-async function hold(t: Trial): Promise<Connection> {
+const staysOpen = `${JSON.stringify(firstLine)}, and then a response that stays open`;
+
+/** How many clients of a program have been held; NaN once one of them has not. */
+const held = new WeakMap<Program, number>();
+
+/**
+ * Asks for /wait and gives back the connection, with its first line received and the response open.
+ * @param others how many clients wait already
+ */
+async function hold(t: Trial, others = 0): Promise<Connection> {
+  const { program } = t;
+  const before = held.get(program) ?? 0;
+  held.set(program, NaN);
   const waiter = t.connect();
   await waiter.write(ask('/wait'));
   await waiter.until((received) => {
@@ -295,18 +387,44 @@ async function hold(t: Trial): Promise<Connection> {
         ? wrongBeginning
         : heldBack;
   const right = response?.status === 200 && response.body.toString() === firstLine;
-  if (right && open !== lengthPromised && isOpen(waiter)) return waiter;
+  if (right && open !== lengthPromised && isOpen(waiter)) {
+    held.set(program, before + 1);
+    return waiter;
+  }
 
   const causes = { 'no-answer': heldBack, 'response-never-ended': open };
-  const answer: Answer = await waiter.answer({ target: '/wait', limit: 50, causes });
-  answer.expectStatus(200);
-  return answer.fail(endedEarly);
+  const answer = await waiter
+    .answer({ target: '/wait', limit: 50, causes })
+    .catch((error: unknown) => {
+      if (!(error instanceof StepFailure) || error.failure.diagnosis !== open.diagnosis) throw error;
+      const { framing, status = 0, body } = response ?? {};
+      const length = framing === 'content-length' ? ', and a Content-Length' : '';
+      throw new StepFailure({
+        ...error.failure,
+        expected: `status 200 without a Content-Length, and ${JSON.stringify(firstLine)} at once`,
+        actual: response
+          ? `status ${status}${length}, and ${body?.length ? JSON.stringify(body.toString()) : 'no line'}`
+          : 'nothing yet',
+      });
+    });
+  answer.expectStatus(200, [
+    {
+      if: () => others > 0,
+      diagnosis: 'wrong-status',
+      message: `${others === 1 ? 'One client was' : `${others} clients were`} waiting already when the next one asked for GET /wait, and that one got status ${answer.status} and no place to wait. Any number of clients may wait at the same time.`,
+    },
+  ]);
+  return answer.fail({
+    ...endedEarly,
+    expected: staysOpen,
+    actual: `${JSON.stringify(answer.text)}, and then the end`,
+  });
 }
 
 /** So many clients that wait. They come one after the other. */
 async function holdAll(t: Trial, count: number): Promise<Connection[]> {
   const waiters: Connection[] = [];
-  while (waiters.length < count) waiters.push(await hold(t));
+  while (waiters.length < count) waiters.push(await hold(t, waiters.length));
   return waiters;
 }
 
@@ -317,6 +435,22 @@ async function ring(t: Trial): Promise<Answer> {
 }
 
 const textOf = (exchange: Exchange): string => exchange.message?.body.toString() ?? '';
+
+/** How an exchange ended, in words. */
+const endingOf = ({ outcome }: Exchange): string => {
+  if (outcome === 'answered') return 'the end';
+  return outcome.startsWith('connection') ? 'a closed connection' : 'nothing: it stays open';
+};
+
+/** What became of several waiting clients: how many got what. */
+function summary(exchanges: Exchange[]): string {
+  const count = new Map<string, number>();
+  for (const exchange of exchanges) {
+    const line = `${JSON.stringify(textOf(exchange))}, and then ${endingOf(exchange)}`;
+    count.set(line, (count.get(line) ?? 0) + 1);
+  }
+  return [...count].map(([line, n]) => `${n} of ${exchanges.length} got ${line}`).join('\n');
+}
 
 const rangTwice: Cause[] = [
   {
@@ -346,8 +480,8 @@ async function expectRung(t: Trial, waiters: Connection[]): Promise<void> {
   );
   const facts = {
     exchange,
-    expected: `${JSON.stringify(rung)} and the end, for ${waiters.length} of ${waiters.length}`,
-    actual: `${waiters.length - bad.length} of ${waiters.length} got it`,
+    expected: `${waiters.length} of ${waiters.length} got ${JSON.stringify(rung)}, and then the end`,
+    actual: summary(exchanges),
   };
   if (forgotten && bad.length === waiters.length) {
     t.fail({
@@ -364,7 +498,7 @@ async function expectRung(t: Trial, waiters: Connection[]): Promise<void> {
       diagnosis: one ? 'one-rung-only' : 'some-not-rung',
       message: one
         ? `${waiters.length} clients waited, and only one got its ding; the others are still held. Several wait at once, so one variable, or one place for each address, is not enough.`
-        : `${waiters.length} clients waited, and ${bad.length} of them are still held. A list that gets shorter while a loop walks over it makes the loop skip.`,
+        : `${waiters.length} clients waited, and ${bad.length} of them ${bad.length === 1 ? 'is' : 'are'} still held. A list that gets shorter while a loop walks over it makes the loop skip.`,
     });
   }
   if (all('response-never-ended', rung)) {
@@ -372,7 +506,7 @@ async function expectRung(t: Trial, waiters: Connection[]): Promise<void> {
       ...facts,
       diagnosis: 'ding-without-end',
       message:
-        'The ding came, but the response did not end: the client waits for more. write() sends, end() ends.',
+        'The ding came, but the response did not end, so the client still waits for more. write() sends, end() ends.',
     });
   }
   if (all('connection', '')) {
@@ -388,7 +522,6 @@ async function expectRung(t: Trial, waiters: Connection[]): Promise<void> {
     diagnosis:
       all('answered', '') && textOf(exchange) === firstLine ? 'end-without-ding' : 'wrong-ding',
     message: 'A waiting response did not get its ding, a line of its own, before its end.',
-    actual: `${JSON.stringify(textOf(exchange))}, ${exchange.note ?? 'and the end'}`,
   });
 }
 
@@ -411,22 +544,37 @@ async function tally(t: Trial): Promise<Tally> {
     return { waiting, finished, left };
   return answer.fail({
     diagnosis: 'wrong-tally-form',
-    message: 'The tally is to be an object with three numbers: waiting, finished and left.',
+    message:
+      'The tally is to be an object with three numbers, without quotation marks: waiting, finished and left.',
     expected: '{"waiting":0,"finished":2,"left":1}',
     actual: answer.text,
   });
 }
 
-/** Waits until the tally says this; when it never does, one of the causes is named. */
-async function expectTally(t: Trial, wanted: Tally, causes: TallyCause[]): Promise<void> {
+/**
+ * Waits until the tally says this; when it never does, one of the causes is named.
+ * @param story what this check has done so far, for the learner
+ */
+async function expectTally(
+  t: Trial,
+  wanted: Tally,
+  causes: TallyCause[],
+  story: string,
+): Promise<void> {
   let now = wanted;
-  const agrees = async (): Promise<boolean> => {
+  const agrees = (): boolean =>
+    now.waiting === wanted.waiting && now.finished === wanted.finished && now.left === wanted.left;
+  // These two only grow.
+  const tooMany = (): boolean => now.finished > wanted.finished || now.left > wanted.left;
+  await t.until(async () => {
     now = await tally(t);
-    return (
-      now.waiting === wanted.waiting && now.finished === wanted.finished && now.left === wanted.left
-    );
-  };
-  if (await t.until(agrees, 600)) return;
+    return agrees() || tooMany();
+  }, 600);
+  if (agrees()) return;
+  if (tooMany()) {
+    await t.settle();
+    now = await tally(t);
+  }
   const over = {
     waiting: now.waiting - wanted.waiting,
     finished: now.finished - wanted.finished,
@@ -436,7 +584,12 @@ async function expectTally(t: Trial, wanted: Tally, causes: TallyCause[]): Promi
     diagnosis: 'wrong-tally',
     message: 'The tally does not say what became of the responses to /wait.',
   };
-  t.fail({ diagnosis, message, expected: JSON.stringify(wanted), actual: JSON.stringify(now) });
+  t.fail({
+    diagnosis,
+    message: `${message} ${story}`,
+    expected: JSON.stringify(wanted),
+    actual: JSON.stringify(now),
+  });
 }
 
 const whileWaiting: TallyCause[] = [
@@ -461,7 +614,8 @@ const whileWaiting: TallyCause[] = [
   {
     if: () => true,
     diagnosis: 'waiting-not-counted',
-    message: 'Four clients wait, and the tally counts fewer.',
+    message:
+      'Four clients wait, and the tally counts fewer. "waiting" is how many responses are open at the moment when the tally is asked for.',
   },
 ];
 
@@ -533,11 +687,10 @@ const afterClosing: TallyCause[] = [
 
 // Step 5
 
-const pauseTooLong: Blame = {
+const pauseTooLong = (target: string): Blame => ({
   diagnosis: 'pause-too-long',
-  message:
-    'There was no answer, long after it was due. Is the number of milliseconds taken for seconds, or is there a path that never ends its response?',
-};
+  message: `GET ${target} got no answer, long after it was due. Is the number of milliseconds taken for seconds, or is there a path that never ends its response?`,
+});
 
 /** Whether others are answered during a pause of `ms`. Where they are not, the step fails on the `last` try. */
 async function letsOthersPass(t: Trial, ms: number, last: boolean): Promise<boolean> {
@@ -552,17 +705,18 @@ async function letsOthersPass(t: Trial, ms: number, last: boolean): Promise<bool
     .then(() => performance.now() - began);
   const during = new Set<string>();
   const other = async (target: string): Promise<Answer> => {
-    const answer = await t.get(target, { causes: { 'no-answer': pauseTooLong } });
+    const answer = await t.get(target, { causes: { 'no-answer': pauseTooLong(target) } });
     if (slow.received.length === 0) during.add(target);
     return answer;
   };
   const [whole, short] = await Promise.all([other('/whole'), other('/pause/2')]);
   const took = await over;
-  const causes = { 'no-answer': pauseTooLong };
+  const causes = { 'no-answer': pauseTooLong(`/pause/${ms}`) };
   const answer: Answer = await slow.answer({ target: `/pause/${ms}`, limit: 100, causes });
+  const both = `GET /pause/${ms} and GET /pause/2 were asked for at the same time, and one of them got the answer of the other.`;
   answer.expectStatus(200);
   answer.expectText(`paused ${ms} ms\n`, [
-    { ...sharedState, if: (a) => a.text === 'paused 2 ms\n' },
+    { ...sharedState(both), if: (a) => a.text === 'paused 2 ms\n' },
   ]);
   // A timer may be a millisecond early.
   answer.expect(took >= ms - 2, {
@@ -574,19 +728,19 @@ async function letsOthersPass(t: Trial, ms: number, last: boolean): Promise<bool
   expectWhole(whole);
   short.expectStatus(200);
   short.expectText('paused 2 ms\n', [
-    { ...sharedState, if: (a) => a.text === `paused ${ms} ms\n` },
+    { ...sharedState(both), if: (a) => a.text === `paused ${ms} ms\n` },
   ]);
   if (during.size === 2) return true;
   if (!last) return false;
-  whole.expect(during.has('/whole'), {
+  answer.expect(during.has('/whole'), {
     diagnosis: 'event-loop-blocked',
-    message: `While /pause/${ms} paused, GET /whole on another connection got no answer; it came when the pause was over. This pause blocks the event loop. A timer lets go of it; a loop, or a call that waits, does not.`,
-    expected: 'an answer to GET /whole during the pause',
-    actual: 'an answer after the pause',
+    message: `While GET /pause/${ms} paused, GET /whole was sent on another connection, and got its answer only when the pause was over. This pause blocks the event loop: nothing else can run. A timer leaves the event loop free until it fires; a loop, or a call that waits, keeps it busy.`,
+    expected: 'the answer to GET /whole during the pause',
+    actual: 'the answer to GET /whole after the pause',
   });
   return short.fail({
     diagnosis: 'one-pause-at-a-time',
-    message: `GET /pause/2 was answered only after /pause/${ms} on another connection. The pauses stand in a queue, although each client waits for its own.`,
+    message: `GET /pause/2 was sent while GET /pause/${ms} paused on another connection, and was answered only after that one. The pauses stand in a queue, although each client waits for its own.`,
     expected: 'the short pause over before the long one',
     actual: 'the short pause after the long one',
   });
@@ -616,19 +770,30 @@ async function inOrder(t: Trial, ...lists: string[][]): Promise<Answer[]> {
   return answers;
 }
 
-const sharedState: Cause = {
+/** @param what which requests came together, and what happened, in words */
+const sharedState = (what: string): Cause => ({
   if: () => true,
   diagnosis: 'shared-state',
-  message:
-    'Asked at the same time as others, this request got something else than when it is asked alone. What belongs to one request lives inside one call of the handler; a variable outside is shared by all that are in flight.',
-};
+  message: `${what} What belongs to one request lives inside one call of the handler; a variable outside is shared by all that are in flight.`,
+});
 
-const stateOnConnection: Cause = {
-  if: (answer) => answer.status === 200 && /^(red|blue|paused \d+ ms)\n$/.test(answer.text),
-  diagnosis: 'state-on-connection',
-  message:
-    'Of several requests on one connection, one got the answer that belongs to another. A connection carries many requests: what belongs to one of them can be kept neither on its socket nor in a variable outside the handler.',
-};
+/** The answer that belongs to another of the requests on its connection. */
+function stateOnConnection(answer: Answer, targets: string[]): Cause {
+  const { target } = answer.exchange;
+  const pause = /^paused (\d+) ms\n$/.exec(answer.text)?.[1];
+  const owner =
+    pause === undefined
+      ? new Map([
+          ['red\n', '/find/apple'],
+          ['blue\n', '/find/plum'],
+        ]).get(answer.text)
+      : `/pause/${pause}`;
+  return {
+    if: ({ status }) => status === 200 && owner !== undefined,
+    diagnosis: 'state-on-connection',
+    message: `These requests were sent on one connection: ${targets.map((one) => `GET ${one}`).join(', ')}. GET ${target} got the answer to GET ${owner}. A connection carries many requests: what belongs to one of them can be kept neither on its socket nor in a variable outside the handler.`,
+  };
+}
 
 /** What a name gets: its colour, a 500 for the worm, a 404 for everything else. */
 function expectFound(answer: Answer, name = '', causes: Cause[] = []): void {
@@ -699,7 +864,7 @@ async function expectBroken(t: Trial): Promise<void> {
 function expectCut(t: Trial, exchange: Exchange): void {
   const { outcome, message } = exchange;
   const lines = 'apple red\nplum blue\n';
-  const expected = `status 200, ${JSON.stringify(lines)}, and then a connection that closes without the end of the response`;
+  const expected = `status 200, ${JSON.stringify(lines)}, and then a closed connection, without the end of the response`;
   if (outcome === 'answered') {
     const answer: Answer = new Answer(exchange);
     answer.expectStatus(200, [
@@ -707,7 +872,7 @@ function expectCut(t: Trial, exchange: Exchange): void {
         if: (a) => a.status === 500,
         diagnosis: 'list-held-back',
         message:
-          'GET /list was answered with 500 and nothing else: no line had left when the worm came. Send each line as soon as it is found.',
+          'GET /list was answered with 500 and nothing else: no line had been sent when the worm came. Send each line as soon as it is found.',
       },
     ]);
     answer.fail({
@@ -715,14 +880,14 @@ function expectCut(t: Trial, exchange: Exchange): void {
       message:
         'The list broke half way, and its response ended in the ordinary way, so that the client takes what it got for the whole list. After the first byte only the connection can still say that something went wrong.',
       expected,
-      actual: `a whole response, ${JSON.stringify(answer.text)}`,
+      actual: `status 200, ${JSON.stringify(answer.text)}, and then the end of the response`,
     });
   }
   const facts = {
     expected,
     actual: message
-      ? `status ${message.status}, ${JSON.stringify(textOf(exchange))}, ${exchange.note ?? ''}`
-      : outcome,
+      ? `status ${message.status}, ${JSON.stringify(textOf(exchange))}, and then ${endingOf(exchange)}`
+      : `nothing, not even a status, and then ${endingOf(exchange)}`,
     exchange,
   };
   t.check(outcome === 'connection-closed' || outcome === 'connection-reset', {
@@ -738,7 +903,7 @@ function expectCut(t: Trial, exchange: Exchange): void {
     ...facts,
     diagnosis: 'list-cut-too-soon',
     message:
-      'The list was cut before the two lines that were found had left. Look the fruits up in order, and send each line before the next look-up.',
+      'The connection was closed before the two lines that were found had been sent. Look the fruits up in order, and send each line before the next look-up.',
   });
   t.check(message?.status === 200 && textOf(exchange) === lines, {
     ...facts,
