@@ -83,10 +83,16 @@ function stage(base: string, files: TakenFile[]): string {
 const needed = (lesson: Lesson): Lesson[] =>
   lesson.needs.map(findLesson).flatMap((earlier) => [...needed(earlier), earlier]);
 
+/** Where one submission is graded: lessons that wait for something real wait beside the others. */
+interface Desk {
+  quick: Worker;
+  waiting: Worker;
+}
+
 export class Grader {
   readonly #options: GradeOptions;
   readonly #base: string;
-  readonly #workers: Worker[];
+  readonly #desks: Desk[];
   /** While a lesson is tried again, alone, this holds the others up. */
   #alone: Promise<void> = Promise.resolve();
   #running = new Set<Promise<unknown>>();
@@ -95,7 +101,11 @@ export class Grader {
     this.#options = options;
     sweep();
     this.#base = mkdtempSync(join(tmpdir(), `workbook-grade-${process.pid}-`));
-    this.#workers = Array.from({ length: options.jobs }, () => new Worker(options.isolation.tier));
+    const { tier } = options.isolation;
+    this.#desks = Array.from({ length: options.jobs }, (_, index) => ({
+      quick: new Worker(tier, join(this.#base, `root-${index}-quick`)),
+      waiting: new Worker(tier, join(this.#base, `root-${index}-waiting`)),
+    }));
   }
 
   #reference(lesson: Lesson): TakenFile[] {
@@ -113,14 +123,13 @@ export class Grader {
     lesson: Lesson,
   ): Promise<{ lesson?: GradedLesson; error?: string }> {
     const { seed, isolation } = this.#options;
-    const root = join(this.#base, `root-${this.#workers.indexOf(worker)}`);
     const { result, error } = await worker.run({
       lesson: lesson.name,
       target: join(dir, 'lessons'),
       stage: dir,
       seed,
       tier: isolation.tier,
-      root,
+      root: worker.root,
     });
     if (!result) return { error: error ?? 'no verdict' };
     return { lesson: graded(lesson, { ...result, target: 'submission' }) };
@@ -215,7 +224,7 @@ export class Grader {
   }
 
   async #files(
-    worker: Worker,
+    desk: Desk,
     name: string,
     files: TakenFile[],
     tampered: string | null,
@@ -233,14 +242,25 @@ export class Grader {
       lessons: [],
     };
     if (tampered) return { ...submission, outcome: 'tampered', reason: tampered };
-    const dir = stage(this.#base, files);
     try {
-      for (const lesson of lessons) {
-        const { lesson: result, error } = await this.#lesson(worker, files, dir, lesson);
-        if (!result)
-          return { ...submission, outcome: 'grader-error', reason: `${lesson.name}: ${error}` };
-        submission.lessons.push(result);
-      }
+      const parts = await Promise.all([
+        this.#part(
+          desk.quick,
+          files,
+          lessons.filter(({ waits }) => !waits),
+        ),
+        this.#part(
+          desk.waiting,
+          files,
+          lessons.filter(({ waits }) => waits),
+        ),
+      ]);
+      const order = lessons.map((lesson) => lesson.name);
+      const error = parts.find((part) => typeof part === 'string');
+      if (error !== undefined) return { ...submission, outcome: 'grader-error', reason: error };
+      submission.lessons = parts
+        .flatMap((part) => (typeof part === 'string' ? [] : part))
+        .sort((one, other) => order.indexOf(one.lesson) - order.indexOf(other.lesson));
       submission.points = submission.lessons.reduce((sum, lesson) => sum + lesson.points, 0);
       return submission;
     } catch (error) {
@@ -249,6 +269,25 @@ export class Grader {
         outcome: 'grader-error',
         reason: error instanceof Error ? error.message : String(error),
       };
+    }
+  }
+
+  /** Grades some lessons of a submission, in a tree of their own. Gives a text where the grader itself failed. */
+  async #part(
+    worker: Worker,
+    files: TakenFile[],
+    lessons: Lesson[],
+  ): Promise<GradedLesson[] | string> {
+    if (lessons.length === 0) return [];
+    const dir = stage(this.#base, files);
+    const results: GradedLesson[] = [];
+    try {
+      for (const lesson of lessons) {
+        const { lesson: result, error } = await this.#lesson(worker, files, dir, lesson);
+        if (!result) return `${lesson.name}: ${error}`;
+        results.push(result);
+      }
+      return results;
     } finally {
       rmSync(dir, { recursive: true, force: true, maxRetries: 5 });
     }
@@ -256,12 +295,12 @@ export class Grader {
 
   /** The reference must get every point, and the untouched stubs none. Gives what is wrong, or null. */
   async selfCheck(): Promise<string | null> {
-    const [worker] = this.#workers;
-    if (!worker) return 'there is no worker';
+    const [desk] = this.#desks;
+    if (!desk) return 'there is no worker';
     const { lessons } = this.#options;
     const all = [...new Set(lessons.flatMap((lesson) => [...needed(lesson), lesson]))];
     const right = await this.#files(
-      worker,
+      desk,
       'reference',
       all.flatMap((lesson) => this.#reference(lesson)),
       null,
@@ -280,7 +319,7 @@ export class Grader {
         bytes: Buffer.from(stubOf(lesson, file)),
       })),
     );
-    const empty = await this.#files(worker, 'stubs', stubs, null);
+    const empty = await this.#files(desk, 'stubs', stubs, null);
     if (empty.outcome !== 'graded') return `the stubs could not be graded: ${empty.reason}`;
     const over = empty.lessons.find((lesson) => lesson.points > 0);
     return over ? `the untouched stub gets ${over.points} points in ${over.lesson}` : null;
@@ -302,21 +341,21 @@ export class Grader {
       if (same) results.set(submission.name, kept);
       return !same;
     });
-    const work = async (worker: Worker): Promise<void> => {
+    const work = async (desk: Desk): Promise<void> => {
       for (let submission = queue.shift(); submission; submission = queue.shift()) {
         const { files, tampered } = takeFiles(submission, needs);
-        const result = await this.#files(worker, submission.name, files, tampered);
+        const result = await this.#files(desk, submission.name, files, tampered);
         results.set(submission.name, result);
         keepOne(this.#options.keep, result);
         this.#options.onDone?.(result, submissions.length - results.size);
       }
     };
-    await Promise.all(this.#workers.map(work));
+    await Promise.all(this.#desks.map(work));
     return submissions.flatMap(({ name }) => results.get(name) ?? []);
   }
 
   async end(): Promise<void> {
-    await Promise.all(this.#workers.map((worker) => worker.stop()));
+    await Promise.all(this.#desks.flatMap(({ quick, waiting }) => [quick.stop(), waiting.stop()]));
     rmSync(this.#base, { recursive: true, force: true, maxRetries: 5 });
   }
 }

@@ -20,13 +20,16 @@ const environment = (): NodeJS.ProcessEnv =>
 
 export class Worker {
   readonly #tier: Tier;
+  /** The folder that becomes a program's root directory, where the tier has one. */
+  readonly root: string;
   #child: ChildProcess | undefined;
   #answer: ((message: { result?: Result; error?: string }) => void) | undefined;
   #errors = '';
   #next = 1;
 
-  constructor(tier: Tier) {
+  constructor(tier: Tier, root: string) {
     this.#tier = tier;
+    this.root = root;
   }
 
   #start(): ChildProcess {
