@@ -163,7 +163,7 @@ export default suite(
       await takesOnlyItsFields(t);
       await refusesBadBodies(t);
       await findsByName(t, user);
-      await keepsIdsApart(t);
+      await keepsIdsApart(t, user);
     },
 
     async 'Find one by id'(t) {
@@ -750,33 +750,32 @@ async function refusesBadBodies(t: Trial): Promise<void> {
 
   const type = { 'Content-Type': 'application/json' };
   const good = JSON.stringify({ name: 'Ann', email });
-  const notJSON: [body: string, fault: string][] = [
-    ['{bad', 'it is not JSON'],
-    [good.slice(0, -1), 'its last brace is missing, so it is not JSON'],
-    ['', 'it is empty'],
+  const undeclared: Cause[] = [
+    {
+      if: (a) => a.status === 201,
+      diagnosis: 'any-type-accepted',
+      message:
+        'A body that is not declared as JSON was accepted. Every page on the web may send you text/plain without asking.',
+    },
+    {
+      if: (a) => a.status === 400,
+      diagnosis: 'wrong-status',
+      message:
+        'The body is not declared as JSON, and that has a status of its own, 415. The error of readBodyJSON carries it.',
+    },
   ];
-  for (const [body, fault] of notJSON)
-    expectError(await t.post('/users', body, { headers: type }), 400, acceptedBad(fault));
-  for (const headers of [
-    { 'Content-Type': 'text/plain' },
-    { 'Content-Type': 'application/jsonx' },
-    {},
-  ] as Record<string, string>[]) {
-    const answer = await t.post('/users', good, { headers: { ...headers, Origin: origin } });
-    expectError(answer, 415, [
-      {
-        if: (a) => a.status === 201,
-        diagnosis: 'any-type-accepted',
-        message:
-          'A body that is not declared as JSON was accepted. Every page on the web may send you text/plain without asking.',
-      },
-      {
-        if: (a) => a.status === 400,
-        diagnosis: 'wrong-status',
-        message:
-          'The body is not declared as JSON, and that has a status of its own, 415. The error of readBodyJSON carries it.',
-      },
-    ]);
+  const refused: [body: string, headers: Record<string, string>, status: number, Cause[]][] = [
+    ['{bad', type, 400, acceptedBad('it is not JSON')],
+    [good.slice(0, -1), type, 400, acceptedBad('its last brace is missing, so it is not JSON')],
+    ['', type, 400, acceptedBad('it is empty')],
+    [good, { 'Content-Type': 'text/plain' }, 415, undeclared],
+    [good, { 'Content-Type': 'application/jsonx' }, 415, undeclared],
+    [good, {}, 415, undeclared],
+  ];
+  for (const [[, , status, causes], answer] of await askAll(t, refused, ([body, type]) =>
+    t.post('/users', body, { headers: { ...type, ...headers } }),
+  )) {
+    expectError(answer, status, causes);
   }
   await refusesLongBodies(t);
 
@@ -830,7 +829,11 @@ async function findsByName(t: Trial, user: User): Promise<void> {
   // Whoever has the same name and email is another user all the same.
   const twin = await create(t, { name: user.name, email: user.email });
   const query = `?name=${encodeURIComponent(user.name).replaceAll('%20', '+')}`;
-  const named = await listed(t, query);
+  const [named, nobody, empty] = await Promise.all([
+    listed(t, query),
+    listed(t, `?name=${t.word()}${t.word()}`),
+    listed(t, '?name='),
+  ]);
   const ids = named.users.map(({ id }) => id);
   const wanted = [user.id, twin.id];
   const everybody = named.users.length > 2;
@@ -851,20 +854,20 @@ async function findsByName(t: Trial, user: User): Promise<void> {
     actual: JSON.stringify(named.users).slice(0, 400),
     exchange: named.exchange,
   });
-  const nobody = await listed(t, `?name=${t.word()}${t.word()}`);
   t.check(nobody.users.length === 0, {
     diagnosis: 'query-misread',
     message: 'Nobody has this name, and GET /users?name=… lists somebody.',
     expected: '[]',
     actual: JSON.stringify(nobody.users).slice(0, 400),
+    exchange: nobody.exchange,
   });
-  const empty = await listed(t, '?name=');
   t.check(empty.users.length === 0, {
     diagnosis: 'empty-query-is-none',
     message:
       "GET /users?name= asks for users with an empty name, and there are none. An absent parameter is null, an empty one is ''; both are false to an if.",
     expected: '[]',
     actual: JSON.stringify(empty.users).slice(0, 400),
+    exchange: empty.exchange,
   });
 }
 
@@ -888,7 +891,7 @@ async function begin(
   return connection;
 }
 
-async function keepsIdsApart(t: Trial): Promise<void> {
+async function keepsIdsApart(t: Trial, earlier: User): Promise<void> {
   // The body of the first comes in two pieces, and a second user is created in between.
   const given = { name: t.word(), email: t.word() };
   const body = JSON.stringify(given);
@@ -914,6 +917,14 @@ async function keepsIdsApart(t: Trial): Promise<void> {
     actual: JSON.stringify(kept).slice(-300),
   });
 
+  const places = kept.map(({ id }) => id).filter((id) => id === earlier.id || id === quick.id);
+  t.check(places.join() === `${earlier.id},${quick.id}`, {
+    diagnosis: 'list-out-of-order',
+    message: `User ${quick.id} was created after user ${earlier.id}, and GET /users does not list them so. The list is in the order of creation.`,
+    expected: `[${earlier.id}, ${quick.id}]`,
+    actual: `[${places.join(', ')}]`,
+  });
+
   // All of these arrive in one packet.
   const many = Array.from({ length: 20 }, () => ({ name: t.word(), email: t.word() }));
   const burst = t.connect();
@@ -936,16 +947,6 @@ async function keepsIdsApart(t: Trial): Promise<void> {
     message: `${many.length} users were created at once, and one of them is not in the list. Somebody read the store, waited, and wrote back what was no longer true.`,
     expected: JSON.stringify(lost),
     actual: JSON.stringify(list).slice(-300),
-  });
-  const [one, two] = [await create(t), await create(t)];
-  const places = (await listOf(t))
-    .map(({ id }) => id)
-    .filter((id) => id === one.id || id === two.id);
-  t.check(places.join() === `${one.id},${two.id}`, {
-    diagnosis: 'list-out-of-order',
-    message: 'GET /users lists the users in the order in which they were created.',
-    expected: `[${one.id}, ${two.id}]`,
-    actual: `[${places.join(', ')}]`,
   });
 }
 
