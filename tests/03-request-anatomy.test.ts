@@ -3,6 +3,8 @@ import { Socket } from 'node:net';
 import { isDeepStrictEqual } from 'node:util';
 import { suite } from '../scripts/kernel/suite.ts';
 import { Answer, type Cause } from '../scripts/kernel/answer.ts';
+import { brief } from '../scripts/kernel/exchange.ts';
+import type { Program } from '../scripts/kernel/program.ts';
 import type { RequestOptions, Trial } from '../scripts/kernel/trial.ts';
 
 type Members = Record<string, unknown>;
@@ -57,6 +59,24 @@ const status = (code: number, diagnosis: string, message: string): Known => ({
   message,
 });
 
+function expectJSONType(answer: Answer): void {
+  const type = answer.header('Content-Type');
+  const right = type !== undefined && /^application\/json\s*(;|$)/i.test(type);
+  answer.expectHeader('Content-Type', right ? type : 'application/json', [
+    {
+      if: () => type !== undefined,
+      diagnosis: 'wrong-header',
+      message: `The body is JSON, but Content-Type says ${brief(type ?? '', 60)}. sendJSON sets the right one.`,
+    },
+    {
+      if: () => true,
+      diagnosis: 'missing-header',
+      message:
+        'The body is JSON, but the response has no Content-Type that says so. sendJSON sets the right one.',
+    },
+  ]);
+}
+
 /** The status, the members that the README names (others do no harm), and the Content-Type. */
 function expectAnswer(answer: Answer, code: number, wanted: Members, causes: Known[] = []): void {
   answer.expectStatus(code, causes);
@@ -75,7 +95,7 @@ function expectAnswer(answer: Answer, code: number, wanted: Members, causes: Kno
       actual: there ? JSON.stringify({ [name]: all[name] }) : answer.text,
     });
   }
-  answer.expectHeader('Content-Type', /^application\/json\s*(;|$)/i);
+  expectJSONType(answer);
 }
 
 /** An error's status, and a text that says what is wrong. */
@@ -88,7 +108,7 @@ function expectError(answer: Answer, code: number, causes: Known[] = []): void {
     expected: '{"error":"…"}',
     actual: answer.text || '(an empty body)',
   });
-  answer.expectHeader('Content-Type', /^application\/json\s*(;|$)/i);
+  expectJSONType(answer);
 }
 
 /** A request, and what to expect of its answer. */
@@ -174,6 +194,11 @@ function pathOf(
           'target-is-500',
           `${target} got 500: something threw while it was handled. What a client sends must not do that.`,
         ),
+        status(
+          200,
+          'wrong-status',
+          `GET ${target} got 200. No step answers this path, so it is not found: 404.`,
+        ),
         when(
           'path',
           (value) => String(value).includes('?'),
@@ -244,7 +269,7 @@ function anyHost(target: string, host: string | undefined, isHost: boolean): Pro
       headers: { Host: host },
       ...crash(
         'host-crash',
-        `${shown} stopped the whole server. Host is text that the client types, or leaves out: never build with it what can throw.`,
+        `${shown} stopped the whole server. Host is text that the client types, or leaves out: never build anything with it that can throw.`,
       ),
     },
     expect(answer) {
@@ -258,7 +283,7 @@ function anyHost(target: string, host: string | undefined, isHost: boolean): Pro
         status(
           400,
           'host-refused',
-          `${shown} is a host like any other; the answer does not depend on it.`,
+          `${shown} led to a 400. It is a host like any other, and the answer does not depend on it.`,
         ),
         {
           if: () => true,
@@ -293,6 +318,11 @@ function expectBody(
 ): void {
   const text = sent.toString('utf8');
   answer.expectStatus(200, [
+    {
+      if: (a) => a.status === 413,
+      diagnosis: 'wrong-status',
+      message: `A body of ${sent.length} bytes was refused as too large. This lesson sets no limit.`,
+    },
     {
       if: (a) => [404, 405].includes(a.status),
       diagnosis: 'post-refused',
@@ -363,7 +393,7 @@ function expectBody(
       'complete',
       () => object['after'] === false,
       'complete-read-early',
-      '"after" is false: req.complete was read before the body had ended. It changes once the whole message has arrived, so read it then.',
+      '"after" is false: req.complete was read before the body had ended. It changes once the whole message has arrived. Read it then, and answer only then: the first piece need not be the last.',
     ),
   ]);
 }
@@ -378,6 +408,10 @@ interface Counts extends Growth {
   answer: Answer;
 }
 
+/** How the counts have grown, in words. */
+const growth = ({ left, halfSent }: Growth): string =>
+  `left grew by ${left}, halfSent grew by ${halfSent}`;
+
 /** Asks `/left`. */
 async function counts(t: Trial): Promise<Counts> {
   const answer = await t.get('/left');
@@ -390,7 +424,7 @@ async function counts(t: Trial): Promise<Counts> {
     expected: '{"left":0,"halfSent":0}',
     actual: answer.text || '(an empty body)',
   });
-  answer.expectHeader('Content-Type', /^application\/json\s*(;|$)/i);
+  expectJSONType(answer);
   return { left: Number(left), halfSent: Number(halfSent), answer };
 }
 
@@ -398,8 +432,8 @@ function expectNotReset(now: Counts, before: Counts): void {
   now.answer.expect(now.left >= before.left && now.halfSent >= before.halfSent, {
     diagnosis: 'counts-reset',
     message:
-      'A count is smaller than it was. Both count since the start, and asking for them changes nothing.',
-    expected: `left ${before.left} or more, halfSent ${before.halfSent} or more`,
+      'GET /left was asked twice, and a count is smaller than it was before. Both count since the start, and asking for them changes nothing.',
+    expected: `left at least ${before.left}, halfSent at least ${before.halfSent}`,
     actual: `left ${now.left}, halfSent ${now.halfSent}`,
   });
 }
@@ -423,8 +457,8 @@ async function expectCounts(
   return now.answer.fail({
     diagnosis: cause?.diagnosis ?? 'wrong-counts',
     message: cause?.message ?? 'The counts did not grow as the clients left.',
-    expected: `left grows by ${grown.left}, halfSent by ${grown.halfSent}`,
-    actual: `left grew by ${difference.left}, halfSent by ${difference.halfSent}`,
+    expected: growth(grown),
+    actual: growth(difference),
   });
 }
 
@@ -440,6 +474,11 @@ interface CountCause {
   diagnosis: string;
   message: string;
 }
+
+/** How many steps a program has passed before the last one. */
+const passes = new WeakMap<Program, number>();
+const passed = ({ program }: Trial): unknown =>
+  passes.set(program, (passes.get(program) ?? 0) + 1);
 
 export default suite('03-request-anatomy', {
   async 'Say what was asked'(t) {
@@ -567,6 +606,7 @@ export default suite('03-request-anatomy', {
       },
     ];
     await together(t, probes);
+    passed(t);
   },
 
   async 'Take any request target'(t) {
@@ -589,25 +629,39 @@ export default suite('03-request-anatomy', {
         status(
           400,
           'double-slash-refused',
-          'A target that begins with // begins with a slash, so it is a path, and here an unknown one: 404.',
+          `${target} got 400. It begins with a slash, so it is a path, and here an unknown one: 404. With a base, new URL() takes what follows // for a host, and throws where that is none.`,
+        ),
+        status(
+          500,
+          'target-is-500',
+          `${target} got 500: something threw while it was handled. With a base, new URL() takes what follows // for a host, and throws where that is none.`,
         ),
       ];
+      const threw = `With a base, new URL() takes what follows // for a host, and throws where that is none.`;
       return pathOf(
         target,
         target,
         causes,
-        crash(
-          'target-crash',
-          `GET ${target} stopped the whole server. With a base, new URL() takes what follows // for a host, and throws where that is none.`,
-        ),
+        {
+          causes: {
+            crashed: {
+              diagnosis: 'target-crash',
+              message: `GET ${target} stopped the whole server. ${threw}`,
+            },
+            'no-answer': {
+              diagnosis: 'no-answer',
+              message: `GET ${target} got no answer. Did something throw before the response was ended? ${threw}`,
+            },
+          },
+        },
       );
     };
     // The absolute form, which every server must accept (RFC 9112, 3.2.2).
-    const absolute: Known[] = [
+    const absolute = (target: string): Known[] => [
       status(
         400,
         'absolute-form-refused',
-        'A target that begins with http:// or https://, in small or capital letters, is accepted: its path counts.',
+        `The target ${target} got 400. A target that begins with http:// or https://, in small or capital letters, is accepted, and its path counts.`,
       ),
       when(
         'path',
@@ -620,7 +674,7 @@ export default suite('03-request-anatomy', {
       pathOf(
         target,
         path,
-        absolute,
+        absolute(target),
         crash(
           'target-crash',
           `GET ${target} stopped the whole server. This target is a whole URL, which every server must accept, and what was made of it is none.`,
@@ -690,7 +744,7 @@ export default suite('03-request-anatomy', {
         request: { target: whole },
         expect(answer) {
           expectAnswer(answer, 200, { target: whole }, [
-            ...absolute,
+            ...absolute(whole),
             status(
               404,
               'absolute-form-unrouted',
@@ -726,6 +780,7 @@ export default suite('03-request-anatomy', {
       ),
       anyHost(`/${three}`, undefined, false),
     ]);
+    passed(t);
   },
 
   async 'Read the query'(t) {
@@ -757,6 +812,12 @@ export default suite('03-request-anatomy', {
             is(String(page)),
             'page-as-text',
             '"page" is a text. What comes from a query is always text: make it a number.',
+          ),
+          when(
+            'tags',
+            (value) => JSON.stringify([value].flat()) === '[""]',
+            'one-tag-only',
+            'Three tags were sent and only the last came back: an object has room for one value under each name. URLSearchParams has a method that gives all.',
           ),
           when(
             'tags',
@@ -798,7 +859,7 @@ export default suite('03-request-anatomy', {
             'page',
             is(null),
             'absent-page-is-null',
-            '"page" is null although it is 1 when absent. Either it is null, or NaN, which JSON writes as null and which comes from converting nothing.',
+            'The client sent no page, so "page" is 1; yours is null. Either your code gives null, or it gives NaN, which JSON writes as null: converting what is not there gives NaN.',
           ),
           when(
             'q',
@@ -810,7 +871,7 @@ export default suite('03-request-anatomy', {
             'q',
             (value) => value === 'null' || value === 'undefined',
             'absent-q-is-text',
-            '"q" is the word for nothing, as text. Absent is null.',
+            'The client sent no q, and "q" is a text that spells null or undefined. Absent is null itself, without quotation marks: something has made a text of it.',
           ),
           without(
             'q',
@@ -951,6 +1012,7 @@ export default suite('03-request-anatomy', {
         },
       })),
     ]);
+    passed(t);
   },
 
   async 'Read the header fields'(t) {
@@ -1037,13 +1099,13 @@ export default suite('03-request-anatomy', {
           value.join() !== joined.join() &&
           value.map((tag) => tag.trim()).join() === joined.join(),
         'tags-not-trimmed',
-        'An entry of "tags" has spaces around it. They stand around the comma, and do not belong to the value.',
+        'An entry of "tags" begins or ends with a space. Spaces around a comma do not belong to the values.',
       ),
       when(
         'tags',
         (value) => lists(value) && value.length === 0,
         'header-name-case',
-        '"tags" is empty although X-Tag was sent. A name may come in any case; in req.headers all are in lower case.',
+        '"tags" is empty although X-Tag was sent. A name may come in upper or lower case; in req.headers all names are in lower case.',
       ),
       when(
         'tags',
@@ -1053,7 +1115,7 @@ export default suite('03-request-anatomy', {
           value.join().toLowerCase() === joined.join().toLowerCase() &&
           value.join() !== joined.join(),
         'tags-in-lower-case',
-        'The values in "tags" are in lower case. Only the names of fields are the same in any case; values are kept as they are.',
+        'The values in "tags" are in lower case. In the names of fields upper and lower case are the same; values are kept as they are.',
       ),
       when(
         'tags',
@@ -1065,7 +1127,7 @@ export default suite('03-request-anatomy', {
         'tags',
         (value) => lists(value) && value.length < 4 && value.every((tag) => joined.includes(tag)),
         'some-tags-only',
-        'Some values of X-Tag are missing from "tags". The same field may come more than once, its name in any case.',
+        'Some values of X-Tag are missing from "tags". The same field may come more than once, its name in upper or lower case.',
       ),
       when(
         'names',
@@ -1183,6 +1245,7 @@ export default suite('03-request-anatomy', {
       },
       ...(nodeItselfThrows() ? [] : [named]),
     ]);
+    passed(t);
   },
 
   async 'Say who is calling'(t) {
@@ -1215,7 +1278,12 @@ export default suite('03-request-anatomy', {
         'own-port',
         '"port" is the server\'s own. The client\'s end of the connection has another one: local is this side, remote the other.',
       ),
-      when('port', is(String(port)), 'port-as-text', '"port" is a text; it is a number.'),
+      when(
+        'port',
+        is(String(port)),
+        'port-as-text',
+        '"port" is a text; it must be a number, without quotation marks.',
+      ),
       when(
         'loopback',
         (value, all) => value === false && String(all['address']).startsWith('::ffff:'),
@@ -1244,6 +1312,12 @@ export default suite('03-request-anatomy', {
         'address-missing',
         '"address" is missing from the JSON. The client\'s address is req.socket.remoteAddress.',
       ),
+      when(
+        'address',
+        () => true,
+        'wrong-json',
+        '"address" is not the address of the client, which called from 127.0.0.1. req.socket has several names that begin with remote.',
+      ),
     ];
     expectAnswer(first, 200, wanted, causes);
 
@@ -1259,6 +1333,7 @@ export default suite('03-request-anatomy', {
       ),
       ...causes,
     ]);
+    passed(t);
   },
 
   async 'Read the body'(t) {
@@ -1288,7 +1363,7 @@ export default suite('03-request-anatomy', {
       'text',
       (value) => String(value).includes('�'),
       'character-split',
-      'The text holds � where a letter was. A piece may end inside a letter: put all bytes together first, then decode once.',
+      'The text holds � in place of a €. This body came in pieces, and one of them ended inside the three bytes of a €. Put all bytes together first, then decode once.',
     );
     const mixed = (other: Buffer): Known =>
       when(
@@ -1317,7 +1392,16 @@ export default suite('03-request-anatomy', {
     };
     const long = Buffer.from('€'.repeat(t.int(30_000, 40_000)));
     const [none, chunked, whole] = await Promise.all([
-      t.post('/body', '', sent),
+      t.post('/body', '', {
+        ...sent,
+        causes: {
+          'no-answer': {
+            diagnosis: 'body-not-answered',
+            message:
+              'POST /body with an empty body (Content-Length: 0) got no answer, although bodies with a text did. When a body is empty no piece of it comes, only the end.',
+          },
+        },
+      }),
       t.post('/body', Buffer.concat([chunk, chunk, Buffer.from('0\r\n\r\n')]), {
         headers: { Host: 'localhost', 'Transfer-Encoding': 'chunked' },
         causes: { 'no-answer': chunkedNotAnswered },
@@ -1338,10 +1422,11 @@ export default suite('03-request-anatomy', {
       '/line',
       crash(
         'half-body-crash',
-        'A client hung up half way through its body, and that stopped the whole server. Reading req fails then: whatever waits for the body must catch it.',
+        'Two clients sent POST /body with only a part of the body and hung up, and that stopped the whole server. Reading req fails then: whatever waits for the body must catch it.',
       ),
     );
     expectAnswer(canary, 200, { method: 'GET' });
+    passed(t);
   },
 
   async 'Notice who left'(t) {
@@ -1366,9 +1451,12 @@ export default suite('03-request-anatomy', {
     healthy.answer.expect(healthy.left === start.left && healthy.halfSent === start.halfSent, {
       diagnosis: 'healthy-counted',
       message:
-        'Clients were counted that had got their whole answer. A response closes in any case, and a request that was read is destroyed in any case: only writableFinished of the response tells them apart.',
-      expected: `left ${start.left}, halfSent ${start.halfSent}`,
-      actual: `left ${healthy.left}, halfSent ${healthy.halfSent}`,
+        'Between two GET /left, clients asked for /line, /nothing, * and /body, and all of them stayed until they had their whole answer. Some were counted. Every response closes in the end, and every request that was read is destroyed: only writableFinished of the response tells who left.',
+      expected: growth({ left: 0, halfSent: 0 }),
+      actual: growth({
+        left: healthy.left - start.left,
+        halfSent: healthy.halfSent - start.halfSent,
+      }),
     });
 
     // One that leaves in the middle of its body.
@@ -1380,18 +1468,19 @@ export default suite('03-request-anatomy', {
         if: (grown) => grown.left === 0 && grown.halfSent === 0,
         diagnosis: 'half-sent-not-counted',
         message:
-          'A client hung up in the middle of its body, and neither count grew. Its response closes without having been finished; look there.',
+          'A client sent POST /body with 4 of its 11 bytes and hung up, and neither count grew. Its response closes without having been finished; look there.',
       },
       {
         if: (grown) => grown.left === 1 && grown.halfSent === 0,
         diagnosis: 'complete-not-seen',
         message:
-          'A client hung up in the middle of its body. It was counted in left, but not in halfSent: its req.complete stays false for good.',
+          'A client sent POST /body with 4 of its 11 bytes and hung up. It was counted in left, but not in halfSent. Its req.complete is false, also when the response closes.',
       },
       {
         if: (grown) => grown.left > 1,
         diagnosis: 'counted-twice',
-        message: 'One client left and was counted more than once.',
+        message:
+          'A client sent POST /body with 4 of its 11 bytes and hung up. It left once, and was counted more than once.',
       },
     ]);
 
@@ -1410,18 +1499,24 @@ export default suite('03-request-anatomy', {
       message:
         'GET /wait was answered at once. It takes five seconds, so that a client has time to hang up.',
     };
-    t.check(answers() === '', {
-      ...answered,
-      expected: 'no answer for five seconds',
-      actual: answers().split('\r\n')[0],
-    });
+    if (answers() !== '') {
+      t.fail({
+        ...answered,
+        expected: 'no answer for five seconds',
+        actual: brief(answers().split('\r\n')[0] ?? '', 80),
+        exchange: await waiting[0]?.attempt({ target: '/wait' }),
+      });
+    }
     expectNotReset(still, afterHalf);
     still.answer.expect(still.left === afterHalf.left && still.halfSent === afterHalf.halfSent, {
       diagnosis: 'waiting-counted',
       message:
-        'Clients that are still there, and wait for their answer, were counted. They have not left.',
-      expected: `left ${afterHalf.left}, halfSent ${afterHalf.halfSent}`,
-      actual: `left ${still.left}, halfSent ${still.halfSent}`,
+        'Two clients asked for GET /wait and are still there, waiting for their answer, and they were counted. They have not left.',
+      expected: growth({ left: 0, halfSent: 0 }),
+      actual: growth({
+        left: still.left - afterHalf.left,
+        halfSent: still.halfSent - afterHalf.halfSent,
+      }),
     });
     waiting[0]?.end();
     waiting[1]?.reset();
@@ -1431,25 +1526,35 @@ export default suite('03-request-anatomy', {
         if: (grown) => grown.left === 0,
         diagnosis: 'unanswered-not-counted',
         message:
-          'Two clients sent their whole request and left before the answer, and they were not counted. Their req.complete is true: only the response, which closes unfinished, knows that they left.',
+          'Two clients sent their whole request, GET /wait, and left before the answer, and they were not counted. Their req.complete is true: only the response, which closes unfinished, knows that they left.',
       },
       {
         if: (grown) => grown.left === 1,
         diagnosis: 'one-way-to-leave',
         message:
-          'Two clients left before their answer, one with an orderly end of the connection and one with a reset, and one of them was counted. Either way the response closes unfinished.',
+          'Two clients asked for GET /wait and left before their answer, one with an orderly end of the connection and one with a reset, and one of them was counted. Either way the response closes unfinished.',
       },
       {
         if: (grown) => grown.left > 2,
         diagnosis: 'counted-twice',
-        message: 'Two clients left, and more were counted.',
+        message: 'Two clients asked for GET /wait and left before their answer, and more were counted.',
       },
       {
         if: (grown) => grown.halfSent > 0,
         diagnosis: 'whole-request-counted-half',
         message:
-          'A client that had sent its whole request was counted in halfSent. That is only for those whose req.complete stayed false.',
+          'Two clients sent their whole request, GET /wait, and left before the answer, and halfSent counts them. It is only for those whose req.complete is still false when the response closes.',
       },
     ]);
+
+    // Of all the clients of the steps before only the two with half a body have left.
+    t.check(passes.get(t.program) !== 6 || (start.left === 2 && start.halfSent === 2), {
+      diagnosis: 'counts-not-from-zero',
+      message:
+        'In all the steps before this one two clients left, both in the middle of their body, and GET /left said another number after it. Do both counts begin at 0?',
+      expected: 'left 2, halfSent 2',
+      actual: `left ${start.left}, halfSent ${start.halfSent}`,
+      exchange: start.answer.exchange,
+    });
   },
 });
