@@ -760,7 +760,19 @@ async function inOrder(t: Trial, ...lists: string[][]): Promise<Answer[]> {
     await connection.write(['/wait', ...targets].map(ask).join(''));
     await connection.until((received) => begun(received)?.body.length === firstLine.length);
   }
-  await get(t, '/pause/10');
+  // This one is innocent when the program dies meanwhile.
+  await get(t, '/pause/10').catch(async (error: unknown) => {
+    if (!(error instanceof StepFailure) || !t.program.exit) throw error;
+    const all = lists.map((targets) => ['/wait', ...targets].map((one) => `GET ${one}`).join(', '));
+    throw new StepFailure({
+      ...error.failure,
+      message: error.failure.message.replace(
+        /^.*?(?=: the program|, the program)/,
+        `One of these requests, sent on one connection without waiting in between, stopped the whole server (${all.join('; on another connection: ')})`,
+      ),
+      exchange: await connections[0]?.attempt({ target: '/wait' }),
+    });
+  });
   await ring(t);
   const answers: Answer[] = [];
   for (const [i, connection] of connections.entries()) {
