@@ -193,12 +193,9 @@ export default suite('02-request-response-cycle', {
   async 'End on every path'(t) {
     await eachAlive(t, [
       async (part) => expectFound(await get(part, '/find/apple'), 'apple'),
-      ...[
-        `/find/${t.word()}`,
-        `/find/apple${t.word()}`,
-        `/${t.word()}`,
-        `/whole${t.word()}`,
-      ].map((path) => (part: Trial) => expectMissing(part, path)),
+      ...[`/find/${t.word()}`, `/find/apple${t.word()}`, `/${t.word()}`, `/whole${t.word()}`].map(
+        (path) => (part: Trial) => expectMissing(part, path),
+      ),
       expectBroken,
       async (part) => expectFound(await get(part, '/find/plum'), 'plum'),
     ]);
@@ -396,7 +393,8 @@ async function hold(t: Trial, others = 0): Promise<Connection> {
   const answer = await waiter
     .answer({ target: '/wait', limit: 50, causes })
     .catch((error: unknown) => {
-      if (!(error instanceof StepFailure) || error.failure.diagnosis !== open.diagnosis) throw error;
+      if (!(error instanceof StepFailure) || error.failure.diagnosis !== open.diagnosis)
+        throw error;
       const { framing, status = 0, body } = response ?? {};
       const length = framing === 'content-length' ? ', and a Content-Length' : '';
       throw new StepFailure({

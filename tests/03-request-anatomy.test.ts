@@ -477,8 +477,7 @@ interface CountCause {
 
 /** How many steps a program has passed before the last one. */
 const passes = new WeakMap<Program, number>();
-const passed = ({ program }: Trial): unknown =>
-  passes.set(program, (passes.get(program) ?? 0) + 1);
+const passed = ({ program }: Trial): unknown => passes.set(program, (passes.get(program) ?? 0) + 1);
 
 export default suite('03-request-anatomy', {
   async 'Say what was asked'(t) {
@@ -638,23 +637,18 @@ export default suite('03-request-anatomy', {
         ),
       ];
       const threw = `With a base, new URL() takes what follows // for a host, and throws where that is none.`;
-      return pathOf(
-        target,
-        target,
-        causes,
-        {
-          causes: {
-            crashed: {
-              diagnosis: 'target-crash',
-              message: `GET ${target} stopped the whole server. ${threw}`,
-            },
-            'no-answer': {
-              diagnosis: 'no-answer',
-              message: `GET ${target} got no answer. Did something throw before the response was ended? ${threw}`,
-            },
+      return pathOf(target, target, causes, {
+        causes: {
+          crashed: {
+            diagnosis: 'target-crash',
+            message: `GET ${target} stopped the whole server. ${threw}`,
+          },
+          'no-answer': {
+            diagnosis: 'no-answer',
+            message: `GET ${target} got no answer. Did something throw before the response was ended? ${threw}`,
           },
         },
-      );
+      });
     };
     // The absolute form, which every server must accept (RFC 9112, 3.2.2).
     const absolute = (target: string): Known[] => [
@@ -1537,7 +1531,8 @@ export default suite('03-request-anatomy', {
       {
         if: (grown) => grown.left > 2,
         diagnosis: 'counted-twice',
-        message: 'Two clients asked for GET /wait and left before their answer, and more were counted.',
+        message:
+          'Two clients asked for GET /wait and left before their answer, and more were counted.',
       },
       {
         if: (grown) => grown.halfSent > 0,
