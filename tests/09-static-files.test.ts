@@ -3,7 +3,7 @@ import fs from 'node:fs';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { basename, join, sep } from 'node:path';
-import type { Answer, Cause } from '../scripts/kernel/answer.ts';
+import { Answer, type Cause } from '../scripts/kernel/answer.ts';
 import { brief, type Exchange } from '../scripts/kernel/exchange.ts';
 import { StepFailure } from '../scripts/kernel/failure.ts';
 import { suite, type StepTest } from '../scripts/kernel/suite.ts';
@@ -771,15 +771,20 @@ async function keepsRequestsApart(t: Trial, tree: Tree): Promise<void> {
     rightFile(answer, files[index] ?? Buffer.alloc(0));
   }
   for (const [method, target, statuses] of refused) {
-    const cut = {
-      diagnosis: 'ran-on-after-answer',
-      message: `Six requests came at once on one connection. ${targets.join(' and ')} were answered; then comes ${method} ${target}, which is to be refused, and instead the connection was cut. After it had refused, the code ran on and stumbled; server.ts then gave the connection up. Calling a function that answers does not end your own: return.`,
-    };
-    const answer = await connection.answer({
-      method,
-      target,
-      causes: { 'connection-closed': cut, 'connection-reset': cut },
+    const exchange = await connection.attempt({ method, target });
+    const cut = exchange.outcome.startsWith('connection-');
+    t.check(exchange.outcome === 'answered', {
+      diagnosis: cut ? 'ran-on-after-answer' : 'no-answer',
+      message: `Six requests came at once on one connection. ${targets.join(' and ')} were answered. Then comes ${method} ${target}, which is to be refused, and ${
+        cut
+          ? 'the connection was cut. After it had refused, the code ran on and stumbled, and server.ts gave the connection up. Calling a function that answers does not end your own: return.'
+          : 'no whole answer came.'
+      }`,
+      expected: `status ${statuses[0]}`,
+      actual: cut ? 'the connection was closed' : 'no whole response',
+      exchange: undefined,
     });
+    const answer = new Answer(exchange);
     turnedDown(answer, tree, 6, statuses);
     if (/close/i.test(answer.header('Connection') ?? '')) return;
   }
