@@ -150,6 +150,15 @@ function expectCookies(answer: Answer, pairs: string[]): void {
       ? fields.map((field) => `Set-Cookie: ${brief(field)}`).join('\n')
       : 'no Set-Cookie';
   if ([...got].sort().join('\n') === [...pairs].sort().join('\n')) return;
+  if (answer.exchange.method === 'HEAD' && fields.length === 0) {
+    answer.fail({
+      diagnosis: 'wrong-cookies',
+      message:
+        'HEAD gets the header fields that GET gets, the Set-Cookie fields too; only the body is left out. Here they are missing.',
+      expected,
+      actual,
+    });
+  }
   const last = pairs.at(-1) ?? '';
   if (fields.length === 1 && pairs.length > 1 && pairs.every((pair) => all.includes(pair))) {
     answer.fail({
@@ -222,7 +231,7 @@ function expectRows(answer: Answer, count: number): void {
   if (at > 0 && number(at) > 0 && number(at) <= at) {
     answer.fail({
       diagnosis: 'row-twice',
-      message: `Row ${number(at)} came twice. When write() returns false it has taken the piece: wait for drain, then go on with the next one. Or several drain listeners write at once: use once.`,
+      message: `Row ${number(at)} came twice. When write() returns false it has taken the piece: wait for drain, then go on with the next one. Or several drain listeners write side by side: give each of them to once(), not to on().`,
       expected,
       actual,
     });
@@ -401,7 +410,7 @@ export default suite(
       const interim = {
         diagnosis: 'code-not-checked',
         message:
-          'The code 100 went into the status line, and that is no final answer: a status below 200 only announces one. Check the code first.',
+          'The code 100 went into the status line, and that is no final answer: a status below 200 only says that the final one is still to come. Check the code first.',
       };
       const none = '/status';
       const bad = ['99', '100', t.word(), '600', '-404', '404.5', `404${t.word()}`, ''];
@@ -946,7 +955,7 @@ export default suite(
       t.check(message !== undefined && body !== '', {
         diagnosis: 'first-line-lost',
         message:
-          'The connection was closed and the first line never came. Either it was not written, or the response was destroyed in the same tick: Node holds writes back that long. write takes a callback that runs when the line has left.',
+          'The connection was closed and the first line never came. Either it was not written, or the response was destroyed right after it was written: for that moment Node still holds the line back. write takes a callback that runs when the line has left.',
         ...shown,
       });
       t.check(message?.status === 200 && body === lines.first, {

@@ -576,7 +576,7 @@ export default suite(
         diagnosis: 'head-ran-another-method',
         message:
           '/mail has only a POST route, and HEAD was answered with success. HEAD stands for GET and for nothing else.',
-        expected: 'no success',
+        expected: 'status 404 or 405',
         actual: `status ${mail.status}`,
       });
     },

@@ -531,15 +531,14 @@ export default suite(
         `{"list":[{"deep":{"__proto__":null}}]}`,
         `{"\\u005f_proto__":{"admin":true}}`,
       ];
-      for (const [, answer] of await askAll(t, poisoned, (part, body) =>
+      for (const [body, answer] of await askAll(t, poisoned, (part, body) =>
         post(part, body, { causes: unanswered }),
       )) {
         answer.expectStatus(400, [
           {
             if: (a) => a.status < 400,
             diagnosis: 'proto-accepted',
-            message:
-              'A body with a key __proto__ was taken. JSON.parse makes an ordinary key of it, and the next Object.assign makes it the prototype. Look at every key of every object, after JSON.parse has undone the escapes.',
+            message: `The body ${body} has a key __proto__, and it was taken. JSON.parse makes an ordinary key of it, and the next Object.assign makes it the prototype. Look at every key of every object, after JSON.parse has undone the escapes.`,
           },
           {
             if: (a) => a.status === 500,
