@@ -765,6 +765,9 @@ export default suite('10-server-events', {
     };
     // As many lines as three requests on two connections make, and yet in the wrong places.
     t.check(seen.length === expected.length || all !== expected.length + each.length + 2, disorder);
+    // No connection closes before its first request.
+    const closed = seen.indexOf('connection close');
+    t.check(closed < 0 || closed > seen.indexOf('request'), disorder);
     t.check(times('connection') === 1, {
       diagnosis: 'connection-for-each-request',
       message: `"event: connection" was printed ${times('connection')} times for one connection that carried two requests. 'connection' is an event of the server, and comes once.`,
