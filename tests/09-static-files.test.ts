@@ -6,7 +6,7 @@ import { basename, join, sep } from 'node:path';
 import { Answer, type Cause } from '../scripts/kernel/answer.ts';
 import { brief, type Exchange } from '../scripts/kernel/exchange.ts';
 import { StepFailure } from '../scripts/kernel/failure.ts';
-import { suite, type StepTest } from '../scripts/kernel/suite.ts';
+import { suite, type Place, type StepTest } from '../scripts/kernel/suite.ts';
 import { requestBytes, type OutcomeCauses, type Trial } from '../scripts/kernel/trial.ts';
 
 const MB = 1024 * 1024;
@@ -34,8 +34,7 @@ interface Tree {
 const trees = new Map<string, Tree>();
 process.on('exit', () => trees.forEach((tree) => tree.remove()));
 
-function plant(t: Trial): Tree {
-  const { trusted, cwd } = t.program.options;
+function plant({ trusted, cwd, random: t }: Place): Tree {
   // A stranger's program sees nothing of this machine but the folder that it was handed in with.
   const base = fs.realpathSync(fs.mkdtempSync(join(trusted ? tmpdir() : cwd, 'workbook-static-')));
   const root = join(base, 'site');
@@ -166,7 +165,8 @@ async function served(t: Trial): Promise<Tree> {
   for (let tries = 0; tries < 3; tries++) {
     const serving = trees.get(t.program.options.env?.['STATIC_ROOT'] ?? '');
     if (serving) return serving;
-    tree ??= plant(t);
+    const { trusted = true, cwd } = t.program.options;
+    tree ??= plant({ trusted, cwd, random: t });
     t.program.options.env = { ...t.program.options.env, STATIC_ROOT: tree.root };
     await t.restart();
   }
@@ -1031,176 +1031,132 @@ async function outlivesItsClients(t: Trial, tree: Tree): Promise<void> {
 
 // ---------------------------------------------------------------------------------------------
 
-export default suite('09-static-files', {
-  'Let only GET and HEAD in': on(async (t, tree) => {
-    await each(
-      t,
-      ['POST', 'PUT', 'PATCH', 'DELETE'].map((method) => async () => {
-        const answer = await t.send({
-          method,
-          target: '/plain.txt',
-          ...(method !== 'DELETE' && { body: 'x=1' }),
-        });
-        turnedDown(
-          answer,
-          tree,
-          1,
-          [405],
-          [
+export default suite(
+  '09-static-files',
+  {
+    'Let only GET and HEAD in': on(async (t, tree) => {
+      await each(
+        t,
+        ['POST', 'PUT', 'PATCH', 'DELETE'].map((method) => async () => {
+          const answer = await t.send({
+            method,
+            target: '/plain.txt',
+            ...(method !== 'DELETE' && { body: 'x=1' }),
+          });
+          turnedDown(
+            answer,
+            tree,
+            1,
+            [405],
+            [
+              {
+                if: (a) => a.status === 200,
+                diagnosis: 'method-ignored',
+                message: `${method} got the file as if it were a GET. A method that this handler does not know gets 405.`,
+              },
+              {
+                if: (a) => a.status === 404,
+                diagnosis: 'wrong-status',
+                message: `${method} was answered with 404, which says that there is no such file. There is, only not for ${method}: 405.`,
+              },
+            ],
+          );
+          const allowed = (answer.header('Allow') ?? '').split(',').map((word) => word.trim());
+          const given = answer.header('Allow');
+          const shown = {
+            expected: 'Allow: GET, HEAD',
+            actual: given === undefined ? 'no Allow' : `Allow: ${brief(given)}`,
+          };
+          answer.expect(given !== undefined, {
+            diagnosis: 'allow-missing',
+            message:
+              '405 without Allow. A client that is told "not this method" has to be told which ones it may use (RFC 9110, 15.5.6).',
+            ...shown,
+          });
+          answer.expect(
+            ['GET', 'HEAD'].every((name) => allowed.includes(name)) && !allowed.includes(method),
             {
-              if: (a) => a.status === 200,
-              diagnosis: 'method-ignored',
-              message: `${method} got the file as if it were a GET. A method that this handler does not know gets 405.`,
+              diagnosis: 'allow-wrong',
+              message: allowed.includes(method)
+                ? `Allow lists ${method}, which has just been refused. It names the methods that this handler takes, and no others.`
+                : `Allow lacks ${['GET', 'HEAD'].filter((name) => !allowed.includes(name)).join(' and ')}. It names the methods that this handler takes, both of them.`,
+              ...shown,
             },
+          );
+        }),
+      );
+      letOn(await t.get('/plain.txt'), 1, [
+        {
+          if: (a) => a.status === 404,
+          diagnosis: 'root-not-served',
+          message:
+            'plain.txt lies in the folder that STATIC_ROOT names, and it is not found there. Is that the folder that your handler looks into?',
+        },
+      ]);
+      const head = await t.head('/plain.txt');
+      head.expect(head.status !== 405, {
+        diagnosis: 'head-refused',
+        message: 'HEAD got 405, but it is one of the two methods that are let in.',
+        expected: 'a status other than 405',
+        actual: 'status 405',
+      });
+    }),
+
+    'Read the name in the target': on(async (t, tree) => {
+      await each(t, [
+        ...oddNames.map(({ target, cause }) => async () => {
+          letOn(await t.get(target), 2, [
+            ...(cause ? [cause] : []),
             {
               if: (a) => a.status === 404,
-              diagnosis: 'wrong-status',
-              message: `${method} was answered with 404, which says that there is no such file. There is, only not for ${method}: 405.`,
-            },
-          ],
-        );
-        const allowed = (answer.header('Allow') ?? '').split(',').map((word) => word.trim());
-        const given = answer.header('Allow');
-        const shown = {
-          expected: 'Allow: GET, HEAD',
-          actual: given === undefined ? 'no Allow' : `Allow: ${brief(given)}`,
-        };
-        answer.expect(given !== undefined, {
-          diagnosis: 'allow-missing',
-          message:
-            '405 without Allow. A client that is told "not this method" has to be told which ones it may use (RFC 9110, 15.5.6).',
-          ...shown,
-        });
-        answer.expect(
-          ['GET', 'HEAD'].every((name) => allowed.includes(name)) && !allowed.includes(method),
-          {
-            diagnosis: 'allow-wrong',
-            message: allowed.includes(method)
-              ? `Allow lists ${method}, which has just been refused. It names the methods that this handler takes, and no others.`
-              : `Allow lacks ${['GET', 'HEAD'].filter((name) => !allowed.includes(name)).join(' and ')}. It names the methods that this handler takes, both of them.`,
-            ...shown,
-          },
-        );
-      }),
-    );
-    letOn(await t.get('/plain.txt'), 1, [
-      {
-        if: (a) => a.status === 404,
-        diagnosis: 'root-not-served',
-        message:
-          'plain.txt lies in the folder that STATIC_ROOT names, and it is not found there. Is that the folder that your handler looks into?',
-      },
-    ]);
-    const head = await t.head('/plain.txt');
-    head.expect(head.status !== 405, {
-      diagnosis: 'head-refused',
-      message: 'HEAD got 405, but it is one of the two methods that are let in.',
-      expected: 'a status other than 405',
-      actual: 'status 405',
-    });
-  }),
-
-  'Read the name in the target': on(async (t, tree) => {
-    await each(t, [
-      ...oddNames.map(({ target, cause }) => async () => {
-        letOn(await t.get(target), 2, [
-          ...(cause ? [cause] : []),
-          {
-            if: (a) => a.status === 404,
-            diagnosis: 'not-decoded',
-            message: `The file is there, under the name ${JSON.stringify(decodeURIComponent(target.slice(1)))}. In the request target that is ${target}: the path has to be decoded before it names a file.`,
-          },
-        ]);
-      }),
-      ...['/plain.txt?v=2', '/plain.txt?', '/plain.txt?a=%zz&b=%', '/plain.txt?next=/x?y=.z'].map(
-        (target) => async () => {
-          letOn(await t.get(target), 2, [
-            {
-              if: (a) => a.status === 400,
-              diagnosis: 'query-decoded',
-              message:
-                'The query string decided about the file. It is no part of the name: cut it off first, whatever it holds, and decode the rest.',
-            },
-            {
-              if: (a) => a.status === 404 || a.status === 403,
-              diagnosis: 'query-in-name',
-              message:
-                'The same target without its query string names a file. The query string is no part of the name: cut it off.',
+              diagnosis: 'not-decoded',
+              message: `The file is there, under the name ${JSON.stringify(decodeURIComponent(target.slice(1)))}. In the request target that is ${target}: the path has to be decoded before it names a file.`,
             },
           ]);
-        },
-      ),
-      ...malformed.map((target) => async () => {
-        const answer = await t.get(target, {
-          causes: {
-            crashed: {
-              diagnosis: 'decode-crashed',
-              message: `GET ${target} stopped the whole server: decodeURIComponent throws on a malformed escape, and nothing caught it. A target that cannot be decoded is the client's mistake, and its answer has status 400.`,
-            },
+        }),
+        ...['/plain.txt?v=2', '/plain.txt?', '/plain.txt?a=%zz&b=%', '/plain.txt?next=/x?y=.z'].map(
+          (target) => async () => {
+            letOn(await t.get(target), 2, [
+              {
+                if: (a) => a.status === 400,
+                diagnosis: 'query-decoded',
+                message:
+                  'The query string decided about the file. It is no part of the name: cut it off first, whatever it holds, and decode the rest.',
+              },
+              {
+                if: (a) => a.status === 404 || a.status === 403,
+                diagnosis: 'query-in-name',
+                message:
+                  'The same target without its query string names a file. The query string is no part of the name: cut it off.',
+              },
+            ]);
           },
-        });
-        turnedDown(
-          answer,
-          tree,
-          2,
-          [400],
-          [
-            { if: (a) => a.status >= 500, ...decodeThrew },
-            {
-              if: (a) => a.status === 404 || a.status === 403,
-              diagnosis: 'malformed-not-400',
-              message: `"${target}" holds a malformed escape, so it is no name at all. That is a bad request, 400, and not a file that is missing.`,
+        ),
+        ...malformed.map((target) => async () => {
+          const answer = await t.get(target, {
+            causes: {
+              crashed: {
+                diagnosis: 'decode-crashed',
+                message: `GET ${target} stopped the whole server: decodeURIComponent throws on a malformed escape, and nothing caught it. A target that cannot be decoded is the client's mistake, and its answer has status 400.`,
+              },
             },
-          ],
-        );
-      }),
-      ...unreadable.map((target) => async () => {
-        const answer = await t.get(target, {
-          causes: {
-            crashed: {
-              diagnosis: 'target-crashed',
-              message: `GET ${target} stopped the whole server. No request target may do that: what cannot be read is answered with 400.`,
-            },
-          },
-        });
-        turnedDown(
-          answer,
-          tree,
-          2,
-          [400, 403, 404],
-          [{ if: (a) => a.status >= 500, ...decodeThrew }],
-        );
-      }),
-      ...withNul.map((target) => async () => {
-        const answer = await t.get(target, {
-          causes: {
-            crashed: {
-              diagnosis: 'nul-crashed',
-              message: `GET ${target} stopped the whole server: the functions of fs throw when a path holds a NUL. No file's name has one; refuse it before fs sees it.`,
-            },
-          },
-        });
-        turnedDown(
-          answer,
-          tree,
-          2,
-          [400, 403, 404],
-          [
-            {
-              if: (a) => a.status >= 500,
-              diagnosis: 'nul-is-500',
-              message: `The name in ${target} holds a NUL, and fs refuses such a path with an error, which became a 5xx. The client is at fault: 400.`,
-            },
-            {
-              if: (a) => a.status === 200,
-              diagnosis: 'nul-cut',
-              message: `${target} holds a NUL, which no file's name has, and was answered with a file. Refuse it; don't mend it.`,
-            },
-          ],
-        );
-      }),
-      ...['//', `//${t.word()}:99999/x`, '*', 'http://[', 'http://localhost/plain.txt'].map(
-        (target) => async () => {
+          });
+          turnedDown(
+            answer,
+            tree,
+            2,
+            [400],
+            [
+              { if: (a) => a.status >= 500, ...decodeThrew },
+              {
+                if: (a) => a.status === 404 || a.status === 403,
+                diagnosis: 'malformed-not-400',
+                message: `"${target}" holds a malformed escape, so it is no name at all. That is a bad request, 400, and not a file that is missing.`,
+              },
+            ],
+          );
+        }),
+        ...unreadable.map((target) => async () => {
           const answer = await t.get(target, {
             causes: {
               crashed: {
@@ -1209,217 +1165,271 @@ export default suite('09-static-files', {
               },
             },
           });
-          if (answer.status < 500 || todo(answer) > 2) return;
-          const gone = await t.get(`/${t.word()}`);
-          const failing =
-            gone.status >= 500
-              ? missing.find(({ diagnosis }) => diagnosis === 'missing-is-500')
-              : undefined;
-          answer.fail({
-            diagnosis: failing?.diagnosis ?? 'target-threw',
+          turnedDown(
+            answer,
+            tree,
+            2,
+            [400, 403, 404],
+            [{ if: (a) => a.status >= 500, ...decodeThrew }],
+          );
+        }),
+        ...withNul.map((target) => async () => {
+          const answer = await t.get(target, {
+            causes: {
+              crashed: {
+                diagnosis: 'nul-crashed',
+                message: `GET ${target} stopped the whole server: the functions of fs throw when a path holds a NUL. No file's name has one; refuse it before fs sees it.`,
+              },
+            },
+          });
+          turnedDown(
+            answer,
+            tree,
+            2,
+            [400, 403, 404],
+            [
+              {
+                if: (a) => a.status >= 500,
+                diagnosis: 'nul-is-500',
+                message: `The name in ${target} holds a NUL, and fs refuses such a path with an error, which became a 5xx. The client is at fault: 400.`,
+              },
+              {
+                if: (a) => a.status === 200,
+                diagnosis: 'nul-cut',
+                message: `${target} holds a NUL, which no file's name has, and was answered with a file. Refuse it; don't mend it.`,
+              },
+            ],
+          );
+        }),
+        ...['//', `//${t.word()}:99999/x`, '*', 'http://[', 'http://localhost/plain.txt'].map(
+          (target) => async () => {
+            const answer = await t.get(target, {
+              causes: {
+                crashed: {
+                  diagnosis: 'target-crashed',
+                  message: `GET ${target} stopped the whole server. No request target may do that: what cannot be read is answered with 400.`,
+                },
+              },
+            });
+            if (answer.status < 500 || todo(answer) > 2) return;
+            const gone = await t.get(`/${t.word()}`);
+            const failing =
+              gone.status >= 500
+                ? missing.find(({ diagnosis }) => diagnosis === 'missing-is-500')
+                : undefined;
+            answer.fail({
+              diagnosis: failing?.diagnosis ?? 'target-threw',
+              message:
+                failing?.message ??
+                `GET ${target} was answered with a 5xx. new URL() throws on a text that is no URL, and it takes what follows "//" for the name of another host, which may be nonsense.`,
+              expected: 'a status below 500',
+              actual: `status ${answer.status}`,
+            });
+          },
+        ),
+      ]);
+    }),
+
+    'Keep the name inside the root': on(async (t, tree) => {
+      await each(t, [
+        ...waysOut(tree).flatMap(({ targets, ...leak }) =>
+          targets.map((target) => () => staysInside(t, tree, target, leak)),
+        ),
+        async () => {
+          // In absolute-form, which a server may refuse, but not let out.
+          const answer = await t.get('http://localhost/..%2fsecret.txt');
+          answer.expect(!answer.text.includes(tree.secret), {
+            diagnosis: 'decoded-after-check',
             message:
-              failing?.message ??
-              `GET ${target} was answered with a 5xx. new URL() throws on a text that is no URL, and it takes what follows "//" for the name of another host, which may be nonsense.`,
-            expected: 'a status below 500',
-            actual: `status ${answer.status}`,
+              'A file above the root was sent, to a request target in absolute-form (http://localhost/…) with an encoded "..". Every form of target has to pass the same check.',
+            expected: 'status 404',
+            actual: `status ${answer.status}, and the file's content`,
           });
         },
-      ),
-    ]);
-  }),
-
-  'Keep the name inside the root': on(async (t, tree) => {
-    await each(t, [
-      ...waysOut(tree).flatMap(({ targets, ...leak }) =>
-        targets.map((target) => () => staysInside(t, tree, target, leak)),
-      ),
-      async () => {
-        // In absolute-form, which a server may refuse, but not let out.
-        const answer = await t.get('http://localhost/..%2fsecret.txt');
-        answer.expect(!answer.text.includes(tree.secret), {
-          diagnosis: 'decoded-after-check',
-          message:
-            'A file above the root was sent, to a request target in absolute-form (http://localhost/…) with an encoded "..". Every form of target has to pass the same check.',
-          expected: 'status 404',
-          actual: `status ${answer.status}, and the file's content`,
-        });
-      },
-      ...hidden.map(
-        (target) => () =>
-          staysInside(t, tree, target, {
-            diagnosis: 'dot-file-served',
-            message: `${target} was sent. Names that begin with a dot are where settings, passwords and .git live: no part of a path may begin with one.`,
-          }),
-      ),
-      ...['/plain.txt', '/docs/deep/note.txt', '/v1.2/notes.txt'].map((target) => async () => {
-        letOn(await t.get(target), 3, [
-          {
-            if: (a) => a.status >= 400 && a.status < 500,
-            diagnosis: 'refuses-too-much',
-            message: `${target} is an ordinary file inside the root, and it was refused. Is a folder's name lost on the way, or a check too strict? Only a part that begins with a dot is hidden.`,
-          },
-        ]);
-      }),
-    ]);
-  }),
-
-  'Find a regular file': on(async (t, tree) => {
-    const word = t.word();
-    const gone = [
-      `/${word}.html`,
-      `/${word}/${word}`,
-      `/docs/${word}/`,
-      '/plain.txt/more',
-      '/empty/',
-      '/empty',
-      '/nested/',
-      `/${word.repeat(50)}`,
-    ];
-    await each(t, [
-      ...tree.special.map((target) => async () => {
-        turnedDown(
-          await t.get(target, { causes: notRegular }),
-          tree,
-          4,
-          [404, 403],
-          [
+        ...hidden.map(
+          (target) => () =>
+            staysInside(t, tree, target, {
+              diagnosis: 'dot-file-served',
+              message: `${target} was sent. Names that begin with a dot are where settings, passwords and .git live: no part of a path may begin with one.`,
+            }),
+        ),
+        ...['/plain.txt', '/docs/deep/note.txt', '/v1.2/notes.txt'].map((target) => async () => {
+          letOn(await t.get(target), 3, [
             {
-              if: (a) => a.status === 200,
-              diagnosis: 'not-a-regular-file',
-              message: `${target} is ${special}, and it was answered with status 200. ${askStat}`,
+              if: (a) => a.status >= 400 && a.status < 500,
+              diagnosis: 'refuses-too-much',
+              message: `${target} is an ordinary file inside the root, and it was refused. Is a folder's name lost on the way, or a check too strict? Only a part that begins with a dot is hidden.`,
             },
-            ...missing,
-          ],
-        );
-      }),
-      ...gone.map((target) => async () => {
-        const answer = await t.get(target, {
-          causes: target === '/nested/' ? folderOpened : promisedTooEarly,
-        });
-        if (!addsTheSlash(answer)) turnedDown(answer, tree, 4, [404], missing);
-      }),
-      ...(tree.links ? linksOut : []).map(({ target, failing }) => async () => {
-        const answer = await t.get(target, { causes: promisedTooEarly });
-        answer.expect(!answer.text.includes(tree.secret), {
-          ...failing,
-          expected: 'status 404',
-          actual: `status ${answer.status}, and the content of a file outside the root`,
-        });
-        turnedDown(answer, tree, 4, [404, 403], missing);
-      }),
-      ...(tree.links ? ['/dangling.txt', '/loop.txt'] : []).map((target) => async () => {
-        turnedDown(await t.get(target, { causes: promisedTooEarly }), tree, 4, [404, 403], missing);
-      }),
-      ...['/', '/?v=2', '/docs/', '/docs', '/docs/deep/note.txt'].map((target) => async () => {
-        const answer = await t.get(target, { causes: promisedTooEarly });
-        if (addsTheSlash(answer)) return;
-        letOn(answer, 4, [
-          {
-            if: (a) => a.status === 404 && target.includes('?'),
-            diagnosis: 'query-in-name',
-            message:
-              'Without its query string the same target is answered with the index.html of the root. The query string is no part of the name, here neither.',
-          },
-          {
-            if: (a) => a.status === 404 && !target.endsWith('.txt'),
-            diagnosis: 'no-index',
-            message: `${target} is a folder with an index.html, and that is what a client gets who asks for the folder.`,
-          },
-          {
-            if: (a) => a.status >= 500,
-            diagnosis: 'folder-is-500',
-            message: `${target} is a folder, and the server failed on it. A folder can't be read like a file (EISDIR): take its index.html.`,
-          },
-        ]);
-      }),
-    ]);
-  }),
+          ]);
+        }),
+      ]);
+    }),
 
-  'Describe the file before sending': on(async (t, tree) => {
-    const word = t.word();
-    letOn(await t.get('/plain.txt', { causes: promisedTooEarly }), 5);
-    const pages: { name: string; kind: Kind }[] = [
-      ...kinds.map((kind) => ({ name: `${word}${kind.extension}`, kind })),
-      ...kinds.map((kind) => ({ name: `${word}-up${kind.extension.toUpperCase()}`, kind })),
-      { name: `${word}.min.js`, kind: kinds[2] ?? unknown },
-      { name: `${word}.html.txt`, kind: kinds[3] ?? unknown },
-      { name: word, kind: unknown },
-      { name: `${word}.${word}`, kind: unknown },
-      { name: `${word}.html.bak`, kind: unknown },
-      { name: `${word}.constructor`, kind: unknown },
-    ];
-    await each(t, [
-      ...pages.map(({ name, kind }) => async () => {
-        const content = `ü ${name}\n`;
-        fs.writeFileSync(join(tree.root, name), content);
-        const answer = await t.head(`/${name}`);
-        answer.expectStatus(200, [
-          {
-            if: (a) => a.status === 204,
-            diagnosis: 'wrong-status',
-            message:
-              'HEAD was answered with 204. It gets the same status as GET, 200: that no body follows is said by the method HEAD, not by the status.',
-          },
-        ]);
-        rightType(answer, kind);
-        rightLength(answer, Buffer.byteLength(content), content.length);
-        answer.expectNoBody();
-      }),
-      ...oddNames.map(({ name, target, cause }) => async () => {
-        const answer = await t.head(target);
-        answer.expectStatus(200, cause ? [cause] : []);
-        rightType(answer, kinds.find((kind) => name.endsWith(kind.extension)) ?? unknown);
-        rightLength(answer, fs.statSync(join(tree.root, name)).size);
-      }),
-      ...['/', '/docs/'].map((target) => async () => {
-        const answer = await t.head(target);
-        answer.expectStatus(200);
-        rightType(answer, kinds[0] ?? unknown);
-        rightLength(answer, fs.statSync(join(tree.root, target, 'index.html')).size);
-      }),
-      async () => {
-        const answer = await t.head('/nothing.txt');
-        answer.expectStatus(200, [
-          {
-            if: (a) => a.status === 404,
-            diagnosis: 'empty-file-missing',
-            message:
-              'nothing.txt is a file of 0 bytes. It is there, and empty: 200 with a Content-Length of 0.',
-          },
-        ]);
-        rightLength(answer, 0);
-      },
-      ...[
-        `/${t.word()}.html`,
-        '/.env',
-        '/../secret.txt',
-        '/..%2fsecret.txt',
-        ...(tree.links ? ['/link.txt'] : []),
-      ].map((target) => async () => {
-        const answer = await t.head(target);
-        turnedDown(
-          answer,
-          tree,
-          5,
-          [404, 403, 400],
-          [
+    'Find a regular file': on(async (t, tree) => {
+      const word = t.word();
+      const gone = [
+        `/${word}.html`,
+        `/${word}/${word}`,
+        `/docs/${word}/`,
+        '/plain.txt/more',
+        '/empty/',
+        '/empty',
+        '/nested/',
+        `/${word.repeat(50)}`,
+      ];
+      await each(t, [
+        ...tree.special.map((target) => async () => {
+          turnedDown(
+            await t.get(target, { causes: notRegular }),
+            tree,
+            4,
+            [404, 403],
+            [
+              {
+                if: (a) => a.status === 200,
+                diagnosis: 'not-a-regular-file',
+                message: `${target} is ${special}, and it was answered with status 200. ${askStat}`,
+              },
+              ...missing,
+            ],
+          );
+        }),
+        ...gone.map((target) => async () => {
+          const answer = await t.get(target, {
+            causes: target === '/nested/' ? folderOpened : promisedTooEarly,
+          });
+          if (!addsTheSlash(answer)) turnedDown(answer, tree, 4, [404], missing);
+        }),
+        ...(tree.links ? linksOut : []).map(({ target, failing }) => async () => {
+          const answer = await t.get(target, { causes: promisedTooEarly });
+          answer.expect(!answer.text.includes(tree.secret), {
+            ...failing,
+            expected: 'status 404',
+            actual: `status ${answer.status}, and the content of a file outside the root`,
+          });
+          turnedDown(answer, tree, 4, [404, 403], missing);
+        }),
+        ...(tree.links ? ['/dangling.txt', '/loop.txt'] : []).map((target) => async () => {
+          turnedDown(
+            await t.get(target, { causes: promisedTooEarly }),
+            tree,
+            4,
+            [404, 403],
+            missing,
+          );
+        }),
+        ...['/', '/?v=2', '/docs/', '/docs', '/docs/deep/note.txt'].map((target) => async () => {
+          const answer = await t.get(target, { causes: promisedTooEarly });
+          if (addsTheSlash(answer)) return;
+          letOn(answer, 4, [
             {
-              if: (a) => a.status === 200,
-              diagnosis: 'head-differs',
-              message: `HEAD ${target} was answered with 200, GET is not. HEAD gets the same status as GET.`,
+              if: (a) => a.status === 404 && target.includes('?'),
+              diagnosis: 'query-in-name',
+              message:
+                'Without its query string the same target is answered with the index.html of the root. The query string is no part of the name, here neither.',
             },
-          ],
-        );
-        answer.expectNoBody();
-      }),
-    ]);
-  }),
+            {
+              if: (a) => a.status === 404 && !target.endsWith('.txt'),
+              diagnosis: 'no-index',
+              message: `${target} is a folder with an index.html, and that is what a client gets who asks for the folder.`,
+            },
+            {
+              if: (a) => a.status >= 500,
+              diagnosis: 'folder-is-500',
+              message: `${target} is a folder, and the server failed on it. A folder can't be read like a file (EISDIR): take its index.html.`,
+            },
+          ]);
+        }),
+      ]);
+    }),
 
-  'Stream the file, outlive the client': on(async (t, tree) => {
-    await sendsWholeFiles(t, tree);
-    await keepsRequestsApart(t, tree);
-    await survivesAFailingOpen(t, tree);
-    await staysSmall(t, tree);
-    await outlivesItsClients(t, tree);
-  }, 'last'),
-});
+    'Describe the file before sending': on(async (t, tree) => {
+      const word = t.word();
+      letOn(await t.get('/plain.txt', { causes: promisedTooEarly }), 5);
+      const pages: { name: string; kind: Kind }[] = [
+        ...kinds.map((kind) => ({ name: `${word}${kind.extension}`, kind })),
+        ...kinds.map((kind) => ({ name: `${word}-up${kind.extension.toUpperCase()}`, kind })),
+        { name: `${word}.min.js`, kind: kinds[2] ?? unknown },
+        { name: `${word}.html.txt`, kind: kinds[3] ?? unknown },
+        { name: word, kind: unknown },
+        { name: `${word}.${word}`, kind: unknown },
+        { name: `${word}.html.bak`, kind: unknown },
+        { name: `${word}.constructor`, kind: unknown },
+      ];
+      await each(t, [
+        ...pages.map(({ name, kind }) => async () => {
+          const content = `ü ${name}\n`;
+          fs.writeFileSync(join(tree.root, name), content);
+          const answer = await t.head(`/${name}`);
+          answer.expectStatus(200, [
+            {
+              if: (a) => a.status === 204,
+              diagnosis: 'wrong-status',
+              message:
+                'HEAD was answered with 204. It gets the same status as GET, 200: that no body follows is said by the method HEAD, not by the status.',
+            },
+          ]);
+          rightType(answer, kind);
+          rightLength(answer, Buffer.byteLength(content), content.length);
+          answer.expectNoBody();
+        }),
+        ...oddNames.map(({ name, target, cause }) => async () => {
+          const answer = await t.head(target);
+          answer.expectStatus(200, cause ? [cause] : []);
+          rightType(answer, kinds.find((kind) => name.endsWith(kind.extension)) ?? unknown);
+          rightLength(answer, fs.statSync(join(tree.root, name)).size);
+        }),
+        ...['/', '/docs/'].map((target) => async () => {
+          const answer = await t.head(target);
+          answer.expectStatus(200);
+          rightType(answer, kinds[0] ?? unknown);
+          rightLength(answer, fs.statSync(join(tree.root, target, 'index.html')).size);
+        }),
+        async () => {
+          const answer = await t.head('/nothing.txt');
+          answer.expectStatus(200, [
+            {
+              if: (a) => a.status === 404,
+              diagnosis: 'empty-file-missing',
+              message:
+                'nothing.txt is a file of 0 bytes. It is there, and empty: 200 with a Content-Length of 0.',
+            },
+          ]);
+          rightLength(answer, 0);
+        },
+        ...[
+          `/${t.word()}.html`,
+          '/.env',
+          '/../secret.txt',
+          '/..%2fsecret.txt',
+          ...(tree.links ? ['/link.txt'] : []),
+        ].map((target) => async () => {
+          const answer = await t.head(target);
+          turnedDown(
+            answer,
+            tree,
+            5,
+            [404, 403, 400],
+            [
+              {
+                if: (a) => a.status === 200,
+                diagnosis: 'head-differs',
+                message: `HEAD ${target} was answered with 200, GET is not. HEAD gets the same status as GET.`,
+              },
+            ],
+          );
+          answer.expectNoBody();
+        }),
+      ]);
+    }),
+
+    'Stream the file, outlive the client': on(async (t, tree) => {
+      await sendsWholeFiles(t, tree);
+      await keepsRequestsApart(t, tree);
+      await survivesAFailingOpen(t, tree);
+      await staysSmall(t, tree);
+      await outlivesItsClients(t, tree);
+    }, 'last'),
+  },
+  { env: (run) => ({ STATIC_ROOT: plant(run).root }) },
+);

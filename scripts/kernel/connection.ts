@@ -16,6 +16,14 @@ export interface WaitOptions {
 
 export const defaults = { limitMs: 1000, maxBytes: 4 * 1024 * 1024 };
 
+/** Where the first of several requests that were sent ends; a chunked one, or half a one, is all that was sent. */
+function endOfRequest(sent: Buffer): number {
+  const end = sent.indexOf('\r\n\r\n') + 4;
+  const head = sent.subarray(0, end).toString('latin1');
+  if (end < 4 || /^transfer-encoding:/im.test(head)) return sent.length;
+  return Math.min(end + Number(/^content-length:[ \t]*(\d+)/im.exec(head)?.[1] ?? 0), sent.length);
+}
+
 /** A response that keeps coming for this many times the limit is an endless one. */
 const endlessAfter = 2;
 
@@ -195,12 +203,14 @@ export class Connection {
     limitMs: number,
   ): Exchange {
     const whole = reading.state === 'done' ? reading.message : undefined;
+    const sent = Buffer.concat(this.#sent);
+    const mine = whole ? endOfRequest(sent) : sent.length;
     const partial = reading.state === 'body' ? reading.message : undefined;
     const received = Buffer.from(whole ? whole.raw : this.received);
     const rest = Buffer.from(reading.state === 'done' ? reading.rest : '');
     const exchange: Exchange = {
       outcome: this.#outcome(reading, endless),
-      sent: Buffer.concat(this.#sent),
+      sent: sent.subarray(0, mine),
       received,
       rest,
       method,
@@ -217,7 +227,7 @@ export class Connection {
       exchange.note = `this is not an HTTP response: ${reading.why}`;
     if (endless) exchange.note = `${this.#length} bytes had come, and it went on`;
     // What this response took is gone; the next one begins with the rest.
-    this.#sent = [];
+    this.#sent = mine < sent.length ? [sent.subarray(mine)] : [];
     this.#store.set(rest, 0);
     this.#length = rest.length;
     this.#times = { over: 0 };

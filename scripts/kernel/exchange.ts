@@ -92,6 +92,7 @@ const quote = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`;
 
 /** A line that repeats the request by hand, against the learner's server on port 3000: curl where curl can send it. */
 export function commandLine(exchange: Exchange, port = 3000): string {
+  if (exchange.sent.length === 0 || exchange.sent.length > 2000) return '';
   const text = exchange.sent.toString('latin1');
   const [head = '', body = ''] = [
     text.slice(0, text.indexOf('\r\n\r\n')),

@@ -67,7 +67,7 @@ export async function explain(
           kind: outcome,
           failure: {
             diagnosis: 'no-answer',
-            message: `${request} got no answer: the server took the request and never sent a response. Some path through your code does not reach res.end().`,
+            message: `${request} got no answer: the server took the request and never sent a response. Either some path through your code does not reach res.end(), or no listener of yours got the request.`,
             expected: 'a response',
             actual: `nothing within ${waited} s; the connection is still open`,
             exchange,
@@ -188,12 +188,13 @@ export async function explainDeath(
     request ?? (exchange ? `${exchange.method} ${brief(exchange.target || '/', 60)}` : undefined);
   if (program.broke) return { ...boundBroken(program), exchange };
   const exit = await program.exited;
-  const when =
-    exchange?.outcome === 'answered' && !request
+  const when = !asked
+    ? 'The program'
+    : exchange?.outcome === 'answered' && !request
       ? `After it had answered ${asked}, the program`
-      : asked
-        ? `${asked} stopped the whole server: the program`
-        : 'The program';
+      : exchange?.outcome === 'refused'
+        ? `When ${asked} came, nobody listened any more: the program`
+        : `${asked} stopped the whole server: the program`;
   if (/JavaScript heap out of memory|Reached heap limit/.test(program.stderr)) {
     return {
       diagnosis: 'too-much-memory',
@@ -250,7 +251,7 @@ function known(crash: Crash): { diagnosis: string; sentence: string } {
       return {
         diagnosis: 'write-after-end',
         sentence:
-          'It wrote to a response that it had already ended. A callback runs later than the lines below it: end the response where the last piece is written.',
+          'It wrote to a response that it had already ended. res.end() ends the response, not your function: is a return missing, do two places answer the same request, or does a callback write after the end?',
       };
     case 'ERR_INVALID_ARG_TYPE':
       if (/chunk/.test(crash.message)) {

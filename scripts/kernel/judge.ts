@@ -7,6 +7,7 @@ import { explainDeath } from './explain.ts';
 import { ProgramFault, StepFailure, UsageError, type Failure } from './failure.ts';
 import { Program, type StartOptions } from './program.ts';
 import { failed, notReached, passed, type Result, type StepResult } from './result.ts';
+import { random } from './random.ts';
 import { startListening } from './starting.ts';
 import type { Suite } from './suite.ts';
 import { findTarget, inspect, openSteps, type Target } from './target.ts';
@@ -141,6 +142,9 @@ class Run implements Bench {
     this.root = target.dir;
     this.limitMs = options.limitMs ?? budget.limitMs;
     this.#start = startOptions(suite.lesson, target, options);
+    const { trusted } = this;
+    const env = suite.env?.({ trusted, cwd: this.#start.cwd, random: random(`${seed}/env`) });
+    if (env) this.#start.env = { ...this.#start.env, ...env };
     this.#prepared = options.prepared;
   }
 
@@ -256,12 +260,16 @@ class Run implements Bench {
     try {
       await Promise.race([step.run(trial), tooLong]);
       await trial.settle();
+      trial.checkEnds();
       return undefined;
     } catch (error) {
       if (error instanceof StepFailure || error instanceof ProgramFault) {
         const { failure } = error;
-        const at = failure.exchange ? trial.exchanges.lastIndexOf(failure.exchange) : -1;
-        return at > 0 ? { before: trial.exchanges.slice(0, at), ...failure } : failure;
+        const { exchange } = failure;
+        const at = exchange ? trial.exchanges.lastIndexOf(exchange) : -1;
+        if (at < 1) return failure;
+        const before = trial.exchanges.slice(0, at).filter(({ port }) => port === exchange?.port);
+        return { before, ...failure };
       }
       throw error;
     } finally {

@@ -27,7 +27,7 @@ export interface StartOptions {
   file: string;
   cwd: string;
   /** Added to the allow-listed environment. `PORT` is set by `start`. */
-  env?: Record<string, string>;
+  env?: Record<string, string | undefined>;
   args?: string[];
   trusted?: boolean;
   /** TypeScript files that it will load; where Node can't strip them, that is done while it starts. */
@@ -58,9 +58,11 @@ export const bounds = {
 const allowed =
   /^(PATH|HOME|LANG|LC_.*|TZ|TMPDIR|TEMP|TMP|SystemRoot|windir|ComSpec|PATHEXT|USERPROFILE|APPDATA|LOCALAPPDATA|WORKBOOK_BROWSER|CHROME_PATH|NODE_V8_COVERAGE)$/i;
 
+type Environment = Record<string, string | undefined>;
+
 /** The environment that a program gets: nothing that could change how Node works but what is on the list. */
-function environment(extra: Record<string, string> = {}): Record<string, string> {
-  const env: Record<string, string> = {};
+function environment(extra: Environment = {}): Environment {
+  const env: Environment = {};
   for (const [name, value] of Object.entries(process.env)) {
     if (value !== undefined && allowed.test(name)) env[name] = value;
   }
@@ -192,7 +194,7 @@ export class Program {
     const words = nodeWords(options);
     const [command = '', ...args] = options.wrap ? options.wrap(words) : words;
     const env = environment({
-      ...(!options.trusted && { ...options.env, PORT: options.env?.['PORT'] ?? String(port) }),
+      ...(!options.trusted && { PORT: String(port), ...options.env }),
       [name]: value,
     });
     this.#child = spawn(command, args, {
@@ -354,7 +356,7 @@ export class Program {
   }
 
   /** Opens the gate: the program's own code runs from here, with this port and environment. */
-  async go(port: number, env: Record<string, string> = {}): Promise<void> {
+  async go(port: number, env: Environment = {}): Promise<void> {
     this.port = port;
     await Promise.all([this.ready(), this.#stripped()]);
     this.#goAt = performance.now();

@@ -32,6 +32,8 @@ export async function startListening(
     const program = prepared && !prepared.exit ? prepared : new Program(options, port);
     prepared = undefined;
     try {
+      // A prepared process was started before this run's environment was known.
+      program.options.env = options.env;
       await program.go(port);
       program.sample();
       if (options.trusted) await witnessed(program);

@@ -2,6 +2,7 @@
 import { test } from 'node:test';
 import { allLessons, type Lesson } from './course.ts';
 import { UsageError } from './failure.ts';
+import type { Random } from './random.ts';
 import type { Trial } from './trial.ts';
 
 export type StepTest = (t: Trial) => Promise<void>;
@@ -9,6 +10,16 @@ export type StepTest = (t: Trial) => Promise<void>;
 export interface SuiteOptions {
   /** Whether ordinary requests follow each other on one connection, as a browser's do; otherwise each has its own. */
   keepAlive?: boolean;
+  /** What the program finds in its environment, made anew for each run before the program starts. */
+  env?: (run: Place) => Record<string, string>;
+}
+
+/** Where a run takes place. */
+export interface Place {
+  trusted: boolean;
+  /** The program's working directory. */
+  cwd: string;
+  random: Random;
 }
 
 export interface Suite extends SuiteOptions {

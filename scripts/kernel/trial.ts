@@ -1,7 +1,7 @@
 /** What a step works with: the program under test, connections to it, and values that nobody can guess. */
 import { Answer } from './answer.ts';
 import { Connection, defaults, type WaitOptions } from './connection.ts';
-import type { Exchange } from './exchange.ts';
+import { brief, type Exchange } from './exchange.ts';
 import { readCrash } from './crash.ts';
 import { describe, explain, explainDeath, type Explanation } from './explain.ts';
 import { StepFailure, type Failure } from './failure.ts';
@@ -48,7 +48,8 @@ export interface Bench {
 }
 
 export interface StartRequest {
-  env?: Record<string, string>;
+  /** `undefined` leaves a variable out, also PORT. */
+  env?: Record<string, string | undefined>;
   args?: string[];
   cwd?: string;
   /** Whether to wait until it listens on its port (the default), or to come back as soon as it runs. */
@@ -65,11 +66,12 @@ export class Trial {
   readonly #salt: string;
   readonly #connections: Connection[] = [];
   /** Connections that wait for another ordinary request. */
-  readonly #idle: Connection[] = [];
+  #idle: Connection[] = [];
   readonly #program: Program | undefined;
   /** Set in a part of `each` that runs beside others: no failure of it counts, so none is explained. */
   #hasty = false;
   #parts: Trial[] = [];
+  #stray: Exchange | undefined;
   /** Every exchange of this step, in the order in which they were begun. */
   readonly exchanges: Exchange[];
 
@@ -117,20 +119,21 @@ export class Trial {
     check: (trial: Trial, one: T, index: number) => Promise<void>,
   ): Promise<void> {
     if (cases.length > 1 && (await this.#together(cases, check))) return;
-    if (this.program.exit) await this.restart();
+    // A dying program must not be asked again: the request would be blamed for a death before it.
+    if (await settled(this.program)) await this.restart();
     for (const [index, one] of cases.entries()) {
       const part = this.#part(index);
       try {
         await check(part, one, index);
       } finally {
         this.exchanges.push(...part.exchanges);
-        part.close();
       }
     }
   }
 
   #part(index: number): Trial {
     const part = new Trial(this.#bench, `${this.#salt}/${index}`, this.#program);
+    part.#idle = this.#idle;
     this.#parts.push(part);
     return part;
   }
@@ -154,6 +157,7 @@ export class Trial {
           if (!(error instanceof StepFailure)) throw error;
           failed = true;
           for (const other of parts) other.close();
+          this.#idle.length = 0;
         }
       }
     };
@@ -214,12 +218,7 @@ export class Trial {
     const { kind, failure } = await explain(exchange, this.program, this.#bench);
     const known = causes[kind];
     if (!known) throw new StepFailure(failure);
-    const detail = kind === 'crashed' && failure.actual ? ` (${failure.actual})` : '';
-    throw new StepFailure({
-      ...failure,
-      diagnosis: known.diagnosis,
-      message: known.message + detail,
-    });
+    throw new StepFailure({ ...failure, diagnosis: known.diagnosis, message: known.message });
   }
 
   /** One request; gives back whatever became of it. */
@@ -239,7 +238,7 @@ export class Trial {
       const exchange = await this.#exchange(idle, bytes, options, reusable);
       // The server may have closed it in the same moment: then the request has to be sent again (RFC 9112, 9.3.1).
       const lost = /^connection-/.test(exchange.outcome) && exchange.received.length === 0;
-      if (!lost || this.program.exit) return exchange;
+      if (!lost || (await settled(this.program))) return exchange;
       this.exchanges.splice(this.exchanges.indexOf(exchange), 1);
     }
     return this.#exchange(this.connect(), bytes, options, reusable);
@@ -253,6 +252,7 @@ export class Trial {
   ): Promise<Exchange> {
     await connection.write(bytes);
     const exchange = await connection.attempt(waitOptions(options));
+    if (exchange.outcome === 'answered' && exchange.rest.length > 0) this.#stray ??= exchange;
     const closing =
       exchange.message?.rawHeaders.some(
         ([name, value]) => name.toLowerCase() === 'connection' && /close/i.test(value),
@@ -324,6 +324,20 @@ export class Trial {
     const died = program.options.trusted ? await settled(program) : program.exit !== null;
     if (died)
       throw new StepFailure(await explainDeath(program, this.#bench, this.exchanges.at(-1)));
+  }
+
+  /** @throws StepFailure when bytes came behind the end of an answer, and nothing else was found */
+  checkEnds(): void {
+    for (const part of this.#parts) part.checkEnds();
+    if (!this.#stray) return;
+    const { rest, method, target } = this.#stray;
+    throw new StepFailure({
+      diagnosis: 'bytes-after-the-end',
+      message: `The answer to ${method} ${brief(target, 60)} was over, and then more bytes came. Nobody asked for them, and a client takes them for the beginning of its next answer. Is the Content-Length smaller than the body? It counts bytes, and a letter can take several of them.`,
+      expected: 'nothing after the end of the response',
+      actual: brief(rest.toString('utf8'), 100),
+      exchange: this.#stray,
+    });
   }
 
   /** Ends what the step has opened. */

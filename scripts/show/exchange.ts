@@ -15,10 +15,16 @@ export function exchangeText(exchange: ExchangeResult, style: Style): string[] {
 }
 
 const maxLines = 24;
+const maxLetters = 320;
+
+const shortened = (line: string): string =>
+  line.length > maxLetters
+    ? `${line.slice(0, maxLetters)}… (${line.length - maxLetters} more characters)`
+    : line;
 
 function block(text: string, style: Style): string[] {
   const lines = text.replace(/\n$/, '').split('\n');
-  const shown = lines.slice(0, maxLines).flatMap((line) => wrap(line, style.width, '    '));
+  const shown = lines.slice(0, maxLines).flatMap((line) => wrap(shortened(line), style.width, '    '));
   const more = lines.length - maxLines;
   return [...shown, ...(more > 0 ? [`    … (${more} more lines)`] : [])].map((line) =>
     (line === '' ? '    ' : line).trimEnd(),

@@ -19,6 +19,8 @@ const shapes = [
   String.raw`tests/(?:wrong|valid)/(${lesson})/${slug}\.ts`,
   String.raw`tests/(?:wrong|valid)/(${lesson})/${slug}/.+`,
   String.raw`tests/golden/(${lesson})/[\w.-]+`,
+  String.raw`tests/mutants/(${lesson})\.json`,
+  String.raw`tests/mutants/every-lesson\.json`,
   String.raw`tests/(?:support|attacks)/.+`,
 ].map((shape) => new RegExp(`^${shape}$`));
 
