@@ -13,12 +13,16 @@ await exitWith(() => {
   const kernel = readdirSync(join(projectRoot, 'tests/kernel')).map(
     (file) => `tests/kernel/${file}`,
   );
+  const others = ['faults', 'verify', 'grade/command', 'grade/intake', 'grade/progress'].map(
+    (name) => `tests/${name}.test.ts`,
+  );
   const run = spawnSync(
     process.execPath,
     [
       c8,
       '--include=solutions/**/*.ts',
-      '--include=scripts/kernel/**/*.ts',
+      '--include=scripts/**/*.ts',
+      '--exclude=scripts/lint/**',
       '--reporter=text',
       '--reporter=lcov',
       process.execPath,
@@ -27,6 +31,7 @@ await exitWith(() => {
       '--test',
       ...suites,
       ...kernel,
+      ...others,
     ],
     { cwd: projectRoot, stdio: 'inherit' },
   );

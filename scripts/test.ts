@@ -17,6 +17,9 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
 });
 
+/** These take longest; begun first, they don't keep everybody waiting at the end. */
+const long = new Set(['catalogue.test.ts', 'faults.test.ts', 'grade/class.test.ts']);
+
 /** Test files below `tests/`; the programs of the catalogues are none. */
 function testFiles(): string[] {
   const root = join(projectRoot, 'tests');
@@ -25,6 +28,7 @@ function testFiles(): string[] {
     .filter((file) => file.endsWith('.test.ts') && !/^(wrong|valid|attacks|golden)\//.test(file))
     .filter((file) => positionals.length === 0 || positionals.some((word) => file.includes(word)))
     .sort()
+    .sort((one, other) => Number(long.has(other)) - Number(long.has(one)))
     .map((file) => relative(process.cwd(), join(root, file)));
 }
 
