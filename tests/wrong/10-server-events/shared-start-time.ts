@@ -1,5 +1,5 @@
 // Wrong: keeps the time of the start in one variable for all requests. (C-12)
-// Fails: step 2, start-time-shared
+// Fails: step 2, start-time-shared | time-too-short
 import { createHash } from 'node:crypto';
 import { STATUS_CODES, type Server } from 'node:http';
 import type { Socket } from 'node:net';
