@@ -6,7 +6,8 @@ export function cors(
   res: ServerResponse,
   options: { origins?: '*' | readonly string[] | undefined; credentials?: boolean; maxAge?: number } = {},
 ): boolean {
-  const preflight = req.headers['access-control-request-method'] !== undefined && req.method === 'OPTIONS';
+  const { origin, 'access-control-request-method': asked } = req.headers;
+  const preflight = asked !== undefined && origin !== undefined && req.method === 'OPTIONS';
   if (preflight) {
     const { maxAge = 600 } = options;
     res.setHeader('Access-Control-Max-Age', maxAge.toFixed(0));

@@ -18,7 +18,8 @@ export const cors = (req: IncomingMessage, res: ServerResponse, options?: CorsOp
   }
   const vary = [res.getHeader('vary') ?? [], 'Origin'].flat().join(', ');
   fields.set('vary', vary);
-  const preflight = req.method === 'OPTIONS' && Boolean(req.headers['access-control-request-method']);
+  const preflight =
+    req.method === 'OPTIONS' && Boolean(req.headers.origin && req.headers['access-control-request-method']);
   if (preflight) fields.set('access-control-max-age', String(options?.maxAge ?? 600));
   for (const [name, value] of fields) res.setHeader(name, value);
   if (preflight) {

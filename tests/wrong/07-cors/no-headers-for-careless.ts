@@ -1,0 +1,27 @@
+// Wrong: With * and credentials there is no Access-Control-Allow-Headers.
+// Fails: step 1, no-allow-headers
+import type { IncomingMessage, ServerResponse } from 'node:http';
+export interface CorsOptions { origins?: '*' | readonly string[]; credentials?: boolean; maxAge?: number }
+
+export function cors(req: IncomingMessage, res: ServerResponse, options: CorsOptions = {}): boolean {
+  const { origins = '*', credentials = false, maxAge = 600 } = options;
+  const origin = req.headers.origin;
+  res.setHeader('Access-Control-Allow-Methods', 'GET, POST, PUT, DELETE, OPTIONS');
+  if (!(origins === '*' && credentials)) res.setHeader('Access-Control-Allow-Headers', 'Content-Type, Authorization');
+  if (origins === '*') {
+    res.setHeader('Access-Control-Allow-Origin', '*');
+  } else {
+    res.appendHeader('Vary', 'Origin');
+    if (origin !== undefined && origins.includes(origin)) {
+      res.setHeader('Access-Control-Allow-Origin', origin);
+      if (credentials) res.setHeader('Access-Control-Allow-Credentials', 'true');
+    }
+  }
+  if (req.method === 'OPTIONS' && origin !== undefined && req.headers['access-control-request-method'] !== undefined) {
+    res.setHeader('Access-Control-Max-Age', String(maxAge));
+    res.writeHead(204);
+    res.end();
+    return true;
+  }
+  return false;
+}
