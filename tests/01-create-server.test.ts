@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Answer } from '../scripts/kernel/answer.ts';
 import { brief } from '../scripts/kernel/exchange.ts';
+import { portTaken } from '../scripts/kernel/program.ts';
 import { suite } from '../scripts/kernel/suite.ts';
 import type { Trial } from '../scripts/kernel/trial.ts';
 
@@ -54,6 +55,9 @@ function expectGreeting(answer: Answer): void {
   ]);
 }
 
+/** A value as a shell would take it: blanks need quotation marks. */
+const shown = (value: string): string => (/\s/.test(value) ? `PORT="${value}"` : `PORT=${value}`);
+
 /** Starts the program with a PORT that it must refuse, and says what it did. */
 async function refuses(t: Trial, value: string): Promise<void> {
   // listen('abc') makes a socket file called abc: keep it out of the learner's folder.
@@ -71,14 +75,20 @@ async function refuses(t: Trial, value: string): Promise<void> {
         ].join('\n')
       : `it runs on${said ? `, and printed: ${brief(said, 200)}` : ''}`;
     const expected = 'one sentence with the word PORT on standard error, and exit code 1';
-    if (!program.exit) {
+    // It asked for a port that was taken or forbidden: it would have listened there.
+    const asked = /\b(EADDRINUSE|EACCES)\b/.test(program.stderr);
+    if (!program.exit || asked) {
       const [where] = program.listeners();
+      const number = Number(value);
+      const readAsNumber = Number.isInteger(number) && number >= 0 && number <= 65535;
       t.fail({
         diagnosis: where && 'path' in where ? 'port-is-a-path' : 'port-not-refused',
         message:
           where && 'path' in where
-            ? `With PORT=${value} the program listens on a file called "${brief(where.path, 40)}": listen() takes a text that is not a number for a file's name.`
-            : `With PORT=${value} the program runs on as if nothing were wrong. Nobody will find it on the port they meant.`,
+            ? `With ${shown(value)} the program listens on a file called "${brief(where.path, 40)}": listen() takes a text that is not a number for a file's name.`
+            : readAsNumber
+              ? `With ${shown(value)} the program goes on as if this were a port. Only digits are right, nothing before, between or after them. Number() and parseInt() read more than digits, so look at the text itself.`
+              : `With ${shown(value)} the program goes on as if nothing were wrong. Nobody will find it on the port they meant.`,
         expected,
         actual,
         exchange: undefined,
@@ -86,14 +96,14 @@ async function refuses(t: Trial, value: string): Promise<void> {
     }
     t.check(!/^\s+at .+:\d+:\d+\)?$/m.test(program.stderr), {
       diagnosis: 'port-crash',
-      message: `With PORT=${value} the program dies with a stack trace. Whoever typed the wrong port should read one sentence instead.`,
+      message: `With ${shown(value)} the program dies with a stack trace. Whoever typed the wrong port should read one sentence instead.`,
       expected,
       actual,
       exchange: undefined,
     });
     t.check(program.exit.code === 1, {
       diagnosis: program.exit.code === 0 ? 'exit-code-zero' : 'wrong-exit-code',
-      message: `With PORT=${value} the program ends with exit code ${program.exit.code}. ${program.exit.code === 0 ? 'That says "all went well" to whoever started it.' : 'It must be 1.'}`,
+      message: `With ${shown(value)} the program ends with exit code ${program.exit.code}. ${program.exit.code === 0 ? 'That says "all went well" to whoever started it.' : 'It must be 1.'}`,
       expected,
       actual,
       exchange: undefined,
@@ -101,8 +111,8 @@ async function refuses(t: Trial, value: string): Promise<void> {
     t.check(/PORT/.test(program.stderr), {
       diagnosis: /PORT/.test(program.stdout) ? 'complaint-on-stdout' : 'no-complaint',
       message: /PORT/.test(program.stdout)
-        ? `With PORT=${value} the sentence went to standard output. Complaints belong on standard error: console.error.`
-        : `With PORT=${value} the program ends, but its standard error does not say that PORT is at fault.`,
+        ? `With ${shown(value)} the sentence went to standard output. Complaints belong on standard error: console.error.`
+        : `With ${shown(value)} the program ends, but its standard error does not say that PORT is at fault.`,
       expected,
       actual,
       exchange: undefined,
@@ -126,126 +136,188 @@ async function acceptsHighest(t: Trial): Promise<void> {
   });
 }
 
-export default suite('01-create-server', {
-  async 'Answer every request'(t) {
-    expectGreeting(await t.get('/'));
-    expectGreeting(await t.get(`/${t.word()}/${t.word()}?q=${t.int(1, 99)}`));
-    expectGreeting(await t.send({ method: 'DELETE', target: `/${t.word()}` }));
-    expectGreeting(await t.post(`/${t.word()}`, 'some text'));
-    const head = await t.head('/');
-    head.expectStatus(200);
-  },
+/** Without PORT it is 3000, which may well be taken. */
+async function takes3000(t: Trial): Promise<void> {
+  const program = await t.start({ env: { PORT: undefined }, expectListening: false });
+  await t.until(() => program.exit !== null || program.listeners().length > 0, 1500);
+  const [where] = program.listeners();
+  const said = `${program.stdout}${program.stderr}`.trim();
+  const wanted = /EADDRINUSE[^]*?:(\d+)$/m.exec(program.stderr)?.[1];
+  const other = where && 'port' in where && where.port !== 3000 ? String(where.port) : wanted;
+  const facts = {
+    diagnosis: 'wrong-default-port',
+    expected: 'a program that asks for port 3000 when PORT is not set',
+    exchange: undefined,
+  };
+  t.check(other === undefined || other === '3000', {
+    ...facts,
+    message: `Without PORT the program is to take port 3000, and it asked for ${other}.`,
+    actual: `port ${other}`,
+  });
+  const refused = program.exit && !/3000|EADDRINUSE/.test(said) && !(await portTaken(3000));
+  t.check(!refused, {
+    ...facts,
+    message:
+      'Without PORT the program is to take port 3000, and it ended. What is not set is undefined, not an empty text.',
+    actual: `exit code ${program.exit?.code}\nstandard error: ${brief(t.complaint(program), 200) || '(nothing)'}`,
+  });
+  await program.stop();
+}
 
-  async 'Refuse a wrong port'(t) {
-    const all = await Promise.allSettled([
-      ...['abc', '65536', '-1', '80.5'].map((value) => refuses(t, value)),
-      acceptsHighest(t),
-    ]);
-    const refusal = all.find((one) => one.status === 'rejected');
-    if (refusal) throw refusal.reason;
-  },
+export default suite(
+  '01-create-server',
+  {
+    async 'Answer every request'(t) {
+      expectGreeting(await t.get('/'));
+      expectGreeting(await t.get(`/${t.word()}/${t.word()}?q=${t.int(1, 99)}`));
+      expectGreeting(await t.send({ method: 'DELETE', target: `/${t.word()}` }));
+      expectGreeting(await t.post(`/${t.word()}`, 'some text'));
+      const head = await t.head('/');
+      head.expectStatus(200);
+      // What browsers ask for by themselves, and a path that is no link.
+      expectGreeting(await t.get('/favicon.ico'));
+      expectGreeting(await t.get('//'));
+    },
 
-  async 'Listen a second time'(t) {
-    const { program } = t;
-    const [first, second] = [`/${t.word()}`, `/${t.word()}?n=${t.int(1, 99)}`];
-    const before = program.stdout.length;
-    const answers: [string, Answer][] = [
-      [`GET ${first}`, await t.get(first)],
-      [`PUT ${second}`, await t.send({ method: 'PUT', target: second, body: 'x' })],
-    ];
-    for (const [, answer] of answers) expectGreeting(answer);
-    for (const [line, { exchange }] of answers) {
-      const whole = (): boolean =>
-        program.stdout.split(/\r?\n/).some((printed) => printed.trim() === line);
-      if (await program.when(whole, 500)) continue;
-      const partly = program.stdout.includes(/[^ ]*? (\/\w+)/.exec(line)?.[1] ?? line);
-      const onStderr = program.stderr.includes(line);
-      t.fail({
-        diagnosis: onStderr ? 'logged-on-stderr' : partly ? 'log-line-differs' : 'no-log-line',
-        message: onStderr
-          ? 'The line went to standard error. Print it on standard output: console.log.'
-          : partly
-            ? 'The program prints something for the request, but not a line with just the method, a space and the target.'
-            : "The program printed no line for the request. server.on('request', …) adds a listener; the handler given to createServer is one too.",
-        expected: onStderr ? `${line}\non standard output` : line,
-        actual: onStderr ? `${line}\non standard error` : printed(program.stdout.slice(before)),
-        exchange,
-      });
-    }
-    for (const [line, { exchange }] of answers) {
-      const times = program.stdout
-        .split(/\r?\n/)
-        .filter((printed) => printed.trim() === line).length;
-      t.check(times === 1, {
-        diagnosis: 'logged-more-than-once',
-        message:
-          'One request was sent, and its line was printed more than once: the listener was added several times. Add it once, outside the handler.',
-        expected: `one line "${line}"`,
-        actual: `${times} lines "${line}"`,
-        exchange,
-      });
-    }
-  },
+    async 'Refuse a wrong port'(t) {
+      const all = await Promise.allSettled([
+        ...['abc', '65536', '-1', '80.5', ' 80', '+80'].map((value) => refuses(t, value)),
+        acceptsHighest(t),
+        takes3000(t),
+      ]);
+      const refusal = all.find((one) => one.status === 'rejected');
+      if (refusal) throw refusal.reason;
+    },
 
-  async 'Say when the port is open'(t) {
-    const { program } = t;
-    const line = (port: number): string => `Server listening on http://localhost:${port}`;
-    const lines = (text: string): string[] => text.split(/\r?\n/).map((printed) => printed.trim());
-    const announced = (): number =>
-      lines(program.stdout).filter((printed) => printed === line(program.port)).length;
-    if (!(await program.when(() => announced() > 0, 500))) {
-      const near = lines(program.stdout).find((printed) => /listening|localhost/i.test(printed));
-      t.fail({
-        diagnosis: near ? 'announcement-differs' : 'no-announcement',
-        message: near
-          ? 'The program announces itself in other words than were asked for.'
-          : 'The port is open, and the program did not say so on standard output.',
-        expected: line(program.port),
-        actual: near ?? printed(program.stdout),
+    async 'Listen a second time'(t) {
+      const { program } = t;
+      const first = `/${t.word()}`;
+      // Whoever decodes or resolves it prints something else, or dies.
+      const second = `/${t.word()}%20x/../100%?n=${t.int(1, 99)}`;
+      const before = program.stdout.length;
+      const answers: [string, Answer][] = [
+        [`GET ${first}`, await t.get(first)],
+        [`PUT ${second}`, await t.send({ method: 'PUT', target: second, body: 'x' })],
+      ];
+      for (const [, answer] of answers) expectGreeting(answer);
+      for (const [i, [line, { exchange }]] of answers.entries()) {
+        const whole = (): boolean =>
+          program.stdout.split(/\r?\n/).some((printed) => printed.trim() === line);
+        if (await program.when(whole, 500)) continue;
+        // A program that died of it has a better reason.
+        await t.settle();
+        const [, method = '', path = ''] = /^(\w+) (\/\w+)/.exec(line) ?? [];
+        const partly =
+          program.stdout.includes(path) ||
+          (i > 0 && new RegExp(`^${method}\\b`, 'm').test(program.stdout.slice(before)));
+        const onStderr = program.stderr.includes(line);
+        t.fail({
+          diagnosis: onStderr ? 'logged-on-stderr' : partly ? 'log-line-differs' : 'no-log-line',
+          message: onStderr
+            ? 'The line went to standard error. Print it on standard output: console.log.'
+            : partly
+              ? 'The program prints something for the request, but not a line with just the method, a space and the target as it came.'
+              : i > 0
+                ? 'The program printed a line for the GET, but none for the PUT after it on the same connection. Each request has its line, whatever its method, and one connection carries many of them.'
+                : "The program printed no line for the request. server.on('request', …) adds a listener; the handler given to createServer is one too.",
+          expected: onStderr ? `${line}\non standard output` : line,
+          actual: onStderr ? `${line}\non standard error` : printed(program.stdout.slice(before)),
+          exchange,
+        });
+      }
+      for (const [line, { exchange }] of answers) {
+        const times = program.stdout
+          .split(/\r?\n/)
+          .filter((printed) => printed.trim() === line).length;
+        t.check(times === 1, {
+          diagnosis: 'logged-more-than-once',
+          message:
+            'One request was sent, and its line was printed more than once: the listener was added several times. Add it once, outside the handler.',
+          expected: `one line "${line}"`,
+          actual: `${times} lines "${line}"`,
+          exchange,
+        });
+      }
+    },
+
+    async 'Say when the port is open'(t) {
+      const { program } = t;
+      const line = (port: number): string => `Server listening on http://localhost:${port}`;
+      const lines = (text: string): string[] =>
+        text.split(/\r?\n/).map((printed) => printed.trim());
+      const announced = (): number =>
+        lines(program.stdout).filter((printed) => printed === line(program.port)).length;
+      if (!(await program.when(() => announced() > 0, 500))) {
+        const said = lines(program.stdout).filter((printed) =>
+          /listening|localhost/i.test(printed),
+        );
+        const unended = said.find((printed) => printed.startsWith(line(program.port)));
+        const near = unended ?? said.find((printed) => /listening/i.test(printed)) ?? said[0];
+        t.fail({
+          diagnosis: near ? 'announcement-differs' : 'no-announcement',
+          message: unended
+            ? 'The line is there, but more stands behind it on the same line. Does it end with a line end? console.log adds one; process.stdout.write does not.'
+            : near
+              ? 'The program announces itself in other words than were asked for.'
+              : 'The port is open, and the program did not say so on standard output.',
+          expected: line(program.port),
+          actual: near ?? printed(program.stdout),
+          exchange: undefined,
+        });
+      }
+      t.check(announced() === 1, {
+        diagnosis: 'announced-more-than-once',
+        message: 'The program printed its line more than once. The port opens once.',
+        expected: `one line "${line(program.port)}"`,
+        actual: `${announced()} such lines`,
         exchange: undefined,
       });
-    }
-    t.check(announced() === 1, {
-      diagnosis: 'announced-more-than-once',
-      message: 'The program printed its line more than once. The port opens once.',
-      expected: `one line "${line(program.port)}"`,
-      actual: `${announced()} such lines`,
-      exchange: undefined,
-    });
 
-    const [chosen, second] = await Promise.all([
-      t.start({ env: { PORT: '0' }, expectListening: false }),
-      t.start({ env: { PORT: String(program.port) }, expectListening: false }),
-    ]);
-    await t.until(
-      () =>
-        chosen.exit !== null ||
-        (chosen.listeners().length > 0 && /localhost:\d+/.test(chosen.stdout)),
-      2000,
-    );
-    const [where] = chosen.listeners();
-    const port = where && 'port' in where ? where.port : 0;
-    const said = Number(/localhost:(\d+)/.exec(chosen.stdout)?.[1] ?? -1);
-    t.check(said === port, {
-      diagnosis: said === 0 || said === -1 ? 'announced-port-zero' : 'announced-wrong-port',
-      message:
-        said === 3000 && port !== 3000
-          ? 'PORT=0 lets the system choose the port, but the program names 3000, which is not the one that it has.'
-          : 'PORT=0 lets the system choose the port, but the program does not say which one it got. server.address() knows.',
-      expected: line(port),
-      actual: brief(chosen.stdout.trim(), 200) || '(it printed nothing)',
-      exchange: undefined,
-    });
+      const announcement = /^Server listening on http:\/\/localhost:(\d+)\s*$/m;
+      const [chosen, second] = await Promise.all([
+        t.start({ env: { PORT: '0' }, expectListening: false }),
+        t.start({ env: { PORT: String(program.port) }, expectListening: false }),
+      ]);
+      await t.until(
+        () =>
+          chosen.exit !== null ||
+          (chosen.listeners().length > 0 && announcement.test(chosen.stdout)),
+        2000,
+      );
+      t.check(!chosen.exit, {
+        diagnosis: 'right-port-refused',
+        message:
+          'With PORT=0 the program ended. 0 is a right value too: the system chooses a free port.',
+        expected: 'a program that listens on a port that the system chose',
+        actual: `exit code ${chosen.exit?.code}\nstandard error: ${brief(t.complaint(chosen), 200) || '(nothing)'}`,
+        exchange: undefined,
+      });
+      const [where] = chosen.listeners();
+      const port = where && 'port' in where ? where.port : 0;
+      const spoken = announcement.exec(chosen.stdout) ?? /localhost:(\d+)/.exec(chosen.stdout);
+      const said = Number(spoken?.[1] ?? -1);
+      t.check(said === port, {
+        diagnosis: said === 0 || said === -1 ? 'announced-port-zero' : 'announced-wrong-port',
+        message:
+          said === 3000 && port !== 3000
+            ? 'PORT=0 lets the system choose the port, but the program names 3000, which is not the one that it has.'
+            : 'PORT=0 lets the system choose the port, but the program does not say which one it got. server.address() knows.',
+        expected: line(port),
+        actual: brief(chosen.stdout.trim(), 200) || '(it printed nothing)',
+        exchange: undefined,
+      });
 
-    // Said before it is true: a second copy on a taken port must not say it at all.
-    await second.when(() => second.exit !== null, 2000);
-    t.check(!second.stdout.includes('Server listening'), {
-      diagnosis: 'announced-too-early',
-      message:
-        'A second copy of your program was started on a port that was taken. It said that it listens, and then it failed. listen() only asks for the port; its callback runs when the port is open.',
-      expected: 'no "Server listening" where the port could not be opened',
-      actual: printed(second.stdout),
-      exchange: undefined,
-    });
+      // Said before it is true: a second copy on a taken port must not say it at all.
+      await second.when(() => second.exit !== null, 2000);
+      t.check(!second.stdout.includes('Server listening'), {
+        diagnosis: 'announced-too-early',
+        message:
+          'A second copy of your program was started on a port that was taken. It said that it listens, and then it failed. listen() only asks for the port; its callback runs when the port is open.',
+        expected: 'no "Server listening" where the port could not be opened',
+        actual: printed(second.stdout),
+        exchange: undefined,
+      });
+    },
   },
-});
+  { keepAlive: true },
+);

@@ -1,0 +1,26 @@
+// Wrong: Only the first request of a connection is answered.
+// Fails: step 1, no-answer
+import http from 'node:http';
+import type { AddressInfo } from 'node:net';
+
+function choosePort(text = '3000'): number {
+  if (!/^\d+$/.test(text) || Number(text) > 65535) {
+    console.error(`PORT must be a whole number from 0 to 65535, not "${text}".`);
+    process.exit(1);
+  }
+  return Number(text);
+}
+const port = choosePort(process.env.PORT);
+const seen = new WeakSet();
+const server = http.createServer((req, res) => {
+  if (seen.has(req.socket)) return;
+  seen.add(req.socket);
+  res.writeHead(200, { 'Content-Type': 'text/plain; charset=utf-8' });
+  res.end('Hello, HTTP!\n');
+});
+server.on('request', (req) => {
+  console.log(`${req.method} ${req.url}`);
+});
+server.listen(port, '127.0.0.1', () => {
+  console.log(`Server listening on http://localhost:${(server.address() as AddressInfo).port}`);
+});
