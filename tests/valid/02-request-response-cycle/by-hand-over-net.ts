@@ -26,7 +26,7 @@ const whole = (socket: net.Socket, status: number, body: string): void =>
 async function colour(name: string): Promise<string | null> {
   await pause(1);
   if (name === 'worm') throw new Error('worm');
-  return { apple: 'red', plum: 'blue' }[name] ?? null;
+  return new Map([['apple', 'red'], ['plum', 'blue']]).get(name) ?? null;
 }
 
 async function answer(socket: net.Socket, target: string): Promise<void> {

@@ -93,7 +93,7 @@ class Shop {
   async #colour(name: string): Promise<string> {
     await new Promise(setImmediate);
     if (name === 'worm') throw new TypeError('worm');
-    const colour = { apple: 'red', plum: 'blue' }[name];
+    const colour = new Map([['apple', 'red'], ['plum', 'blue']]).get(name);
     if (!colour) throw Object.assign(new Error(name), { status: 404 });
     return colour;
   }
