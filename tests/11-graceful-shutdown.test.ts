@@ -30,7 +30,8 @@ async function ask(connection: Connection, target: string): Promise<Answer> {
 
 /** What became of a request, in words. */
 function inWords({ outcome, message, received, note }: Exchange): string {
-  if (message && outcome === 'answered') return `status ${message.status} ${message.reason}`.trimEnd();
+  if (message && outcome === 'answered')
+    return `status ${message.status} ${message.reason}`.trimEnd();
   if (outcome === 'connection-closed' || outcome === 'connection-reset') {
     const how = outcome === 'connection-closed' ? 'closed' : 'reset';
     return `the connection was let in and then ${how} ${received.length > 0 ? 'before the answer was whole' : 'without an answer'}`;
@@ -41,7 +42,8 @@ function inWords({ outcome, message, received, note }: Exchange): string {
 /* ---- a copy of the program that will be shut down ---- */
 
 /** Windows ends a process that is sent a signal; there, and where this is set, a connection to a pipe stands for SIGTERM. */
-const withoutSignals = process.platform === 'win32' || process.env['WORKBOOK_WITHOUT_SIGNALS'] === '1';
+const withoutSignals =
+  process.platform === 'win32' || process.env['WORKBOOK_WITHOUT_SIGNALS'] === '1';
 
 function pipeName(): string {
   const name = `workbook-${process.pid}-${randomBytes(4).toString('hex')}`;
@@ -71,7 +73,9 @@ export class Copy {
 
   static async start(t: Trial, env: Record<string, string> = {}): Promise<Copy> {
     const pipe = withoutSignals ? pipeName() : undefined;
-    const program = await t.start({ env: { ...env, ...(pipe !== undefined && { SHUTDOWN_PIPE: pipe }) } });
+    const program = await t.start({
+      env: { ...env, ...(pipe !== undefined && { SHUTDOWN_PIPE: pipe }) },
+    });
     return new Copy(t, program, pipe, Number(env['SHUTDOWN_TIMEOUT_MS'] ?? 10_000));
   }
 
@@ -93,11 +97,21 @@ export class Copy {
 
   get ending(): string {
     const { exit, stderr } = this.program;
-    const how = !exit ? 'it still runs' : exit.signal ? `ended by ${exit.signal}` : `exit status ${exit.code}`;
+    const how = !exit
+      ? 'it still runs'
+      : exit.signal
+        ? `ended by ${exit.signal}`
+        : `exit status ${exit.code}`;
     return stderr.trim() ? `${how}; standard error: ${brief(stderr.trim(), 200)}` : how;
   }
 
-  fail(failure: { diagnosis: string; message: string; expected?: string; actual?: string; exchange?: Exchange }): never {
+  fail(failure: {
+    diagnosis: string;
+    message: string;
+    expected?: string;
+    actual?: string;
+    exchange?: Exchange;
+  }): never {
     this.t.fail({ actual: this.ending, exchange: undefined, ...failure });
   }
 
@@ -116,8 +130,21 @@ export class Copy {
           expected,
         });
       }
-      if (program.exit && (inFlight || program.exit.code !== 0)) this.#exitedAtOnce(expected);
-      const refused = program.exit !== null || (await t.attempt({ limit: 500 })).outcome === 'refused';
+      const atDeadline = program.exit?.code === 1 && this.since > this.#timeoutMs;
+      if (program.exit && !atDeadline && (inFlight || program.exit.code !== 0))
+        this.#exitedAtOnce(expected);
+      const near = /^\W*draining.*$/im.exec(`${program.stdout}\n${program.stderr}`)?.[0].trim();
+      if (near !== undefined) {
+        const onStderr = program.stderr.includes(near);
+        this.fail({
+          diagnosis: 'draining-line-differs',
+          message: `After ${name} the program printed "${brief(near, 60)}"${onStderr ? ' on standard error' : ''}. The line goes to standard output and begins with Draining, with exactly these letters.`,
+          expected,
+          actual: near,
+        });
+      }
+      const refused =
+        program.exit !== null || (await t.attempt({ limit: 500 })).outcome === 'refused';
       this.fail({
         diagnosis: refused ? 'draining-not-printed' : 'signal-ignored',
         message: refused
@@ -128,11 +155,15 @@ export class Copy {
       });
     }
     let seen: Exchange | undefined;
-    const refused = await t.until(async () => (seen = await t.attempt({ limit: 300 })).outcome === 'refused', 1000);
+    const refused = await t.until(
+      async () => (seen = await t.attempt({ limit: 300 })).outcome === 'refused',
+      1000,
+    );
     if (refused) return;
     this.fail({
       diagnosis: 'still-accepting',
-      message: 'The program says that it is draining, and still lets new clients in. Draining means that nobody new comes: close the server.',
+      message:
+        'The program says that it is draining, and still lets new clients in. Draining means that nobody new comes: close the server.',
       expected: 'connection refused',
       actual: seen ? inWords(seen) : '(not asked)',
       ...(seen && { exchange: seen }),
@@ -141,12 +172,18 @@ export class Copy {
 
   #exitedAtOnce(expected: string, exchange?: Exchange): never {
     const crash = crashLine(this.program);
-    if (crash) this.fail({ diagnosis: 'shutdown-crashed', message: `The signal made the program crash: ${crash}`, expected });
+    if (crash)
+      this.fail({
+        diagnosis: 'shutdown-crashed',
+        message: `The signal made the program crash: ${crash}`,
+        expected,
+      });
     // A process that ended because nothing was left to do has cut its connections itself.
     if (this.program.drained) this.#cut(expected, exchange);
     this.fail({
       diagnosis: 'exit-at-once',
-      message: 'The signal came, and the program ended with requests in flight. process.exit() does not wait for anything; a process ends by itself when nothing is left to do.',
+      message:
+        'The signal came, and the program ended with requests in flight. process.exit() does not wait for anything; a process ends by itself when nothing is left to do.',
       expected,
       ...(exchange && { exchange }),
     });
@@ -163,7 +200,8 @@ export class Copy {
   #cut(expected: string, exchange?: Exchange): never {
     this.fail({
       diagnosis: 'in-flight-cut',
-      message: 'Requests in flight when the signal came lost their connection. Only idle connections may be closed; closeAllConnections() and destroy() cut the busy ones too.',
+      message:
+        'Requests in flight when the signal came lost their connection. Only idle connections may be closed; closeAllConnections() and destroy() cut the busy ones too.',
       expected,
       ...(exchange && { exchange }),
     });
@@ -175,7 +213,8 @@ export class Copy {
     if (exchange.outcome === 'answered') return new Answer(exchange);
     const expected = `the whole answer to ${method} ${target}`;
     await this.notExited(exchange, expected);
-    if (exchange.outcome === 'connection-closed' || exchange.outcome === 'connection-reset') this.#cut(expected, exchange);
+    if (exchange.outcome === 'connection-closed' || exchange.outcome === 'connection-reset')
+      this.#cut(expected, exchange);
     this.fail({
       diagnosis: 'in-flight-stuck',
       message: `${method} ${target} was in flight when the signal came, and got no whole answer although the process goes on.`,
@@ -186,26 +225,47 @@ export class Copy {
   }
 
   /** Waits until the server hangs up, and says goodbye as a client does. */
-  async hungUp(connection: Connection, still: { diagnosis: string; message: string }): Promise<void> {
+  async hungUp(
+    connection: Connection,
+    still: { diagnosis: string; message: string },
+  ): Promise<void> {
     const began = performance.now();
     const state = await connection.closed(promptly);
     const took = performance.now() - began;
     if (state === 'open' || took > muchTooLate) {
-      this.fail({ ...still, expected: 'the connection closed', actual: `open ${(took / 1000).toFixed(1)} s later` });
+      this.fail({
+        ...still,
+        expected: 'the connection closed',
+        actual: `open ${(took / 1000).toFixed(1)} s later`,
+      });
     }
     connection.end();
   }
 
   /** Waits for the end of the process, which must be at hand, with status 0. */
-  async gone(still: { diagnosis: string; message: string }, limit = promptly, crashed = 'shutdown-crashed'): Promise<void> {
+  async gone(
+    still: { diagnosis: string; message: string },
+    limit = promptly,
+    crashed = 'shutdown-crashed',
+  ): Promise<void> {
     const began = performance.now();
     await this.program.when(() => this.program.exit !== null, limit);
     const took = performance.now() - began;
     const { exit } = this.program;
     const expected = 'exit status 0, soon after the last answer';
-    if (!exit) this.fail({ ...still, expected, actual: `it still runs, ${(this.since / 1000).toFixed(1)} s after the signal` });
+    if (!exit)
+      this.fail({
+        ...still,
+        expected,
+        actual: `it still runs, ${(this.since / 1000).toFixed(1)} s after the signal`,
+      });
     const atDeadline = exit.code === 1 && this.since > this.#timeoutMs;
-    if (atDeadline || took > muchTooLate) this.fail({ ...still, expected, actual: `${(this.since / 1000).toFixed(1)} s after the signal: ${this.ending}` });
+    if (atDeadline || took > muchTooLate)
+      this.fail({
+        ...still,
+        expected,
+        actual: `${(this.since / 1000).toFixed(1)} s after the signal: ${this.ending}`,
+      });
     if (exit.code === 0) return;
     const crash = crashLine(this.program);
     this.fail({
@@ -234,6 +294,15 @@ async function started(copy: Copy, method: string, target: string): Promise<void
   });
 }
 
+/** A GET whose answer takes a minute, and has begun. */
+async function beginMinute(copy: Copy): Promise<Connection> {
+  const connection = copy.t.connect();
+  await connection.write(request('/slow?ms=60000'));
+  await beforeAnswer(copy, connection, 'GET', '/slow?ms=60000');
+  await connection.until((bytes) => bytes.includes('first\n'));
+  return connection;
+}
+
 /** A POST /upload of six bytes of which three have come: it is in flight, and its answer has not begun. */
 async function beginUpload(copy: Copy, target: string, ...fields: string[]): Promise<Connection> {
   const connection = copy.t.connect();
@@ -243,10 +312,18 @@ async function beginUpload(copy: Copy, target: string, ...fields: string[]): Pro
 }
 
 /** Waits until the request has begun; where it was answered instead, shows with what. */
-async function beforeAnswer(copy: Copy, connection: Connection, method: string, target: string): Promise<void> {
+async function beforeAnswer(
+  copy: Copy,
+  connection: Connection,
+  method: string,
+  target: string,
+): Promise<void> {
   const { program } = copy;
   const begun = (): boolean => program.stdout.includes(`started ${method} ${target}`);
-  await copy.t.until(() => begun() || connection.received.length > 0 || connection.state !== 'open', 1500);
+  await copy.t.until(
+    () => begun() || connection.received.length > 0 || connection.state !== 'open',
+    1500,
+  );
   if (!begun() && connection.received.length > 0) {
     await program.when(begun, 100);
     if (!begun()) (await connection.answer({ method, target })).expectStatus(200);
@@ -255,9 +332,16 @@ async function beforeAnswer(copy: Copy, connection: Connection, method: string, 
 }
 
 /** A POST /echo whose answer has begun: the first piece has come back. */
-async function beginEcho(copy: Copy, target: string, piece: string, ...fields: string[]): Promise<Connection> {
+async function beginEcho(
+  copy: Copy,
+  target: string,
+  piece: string,
+  ...fields: string[]
+): Promise<Connection> {
   const connection = copy.t.connect();
-  await connection.write(request(target, 'POST', 'Transfer-Encoding: chunked', ...fields) + chunk(piece));
+  await connection.write(
+    request(target, 'POST', 'Transfer-Encoding: chunked', ...fields) + chunk(piece),
+  );
   await beforeAnswer(copy, connection, 'POST', target);
   if (await connection.until((bytes) => bytes.includes(piece))) return connection;
   const exchange = await connection.attempt({ method: 'POST', target, limit: 1 });
@@ -283,7 +367,11 @@ const stillRunning = {
 };
 
 /** Step 1: two requests in flight, a signal, perhaps another one. */
-async function finishesInFlight(t: Trial, first: NodeJS.Signals, ...more: NodeJS.Signals[]): Promise<void> {
+async function finishesInFlight(
+  t: Trial,
+  first: NodeJS.Signals,
+  ...more: NodeJS.Signals[]
+): Promise<void> {
   const copy = await Copy.start(t);
   const { program } = copy;
   const [one, two] = [`${t.word()}1`, `${t.word()}2`];
@@ -301,7 +389,8 @@ async function finishesInFlight(t: Trial, first: NodeJS.Signals, ...more: NodeJS
     for (const piece of pieces) alive &&= await roundTrip(echo, piece);
     await program.when(() => program.exit !== null, alive ? 0 : 500);
     const { exit } = program;
-    const expected = 'the second signal is ignored, or ends the process at once with a status other than 0';
+    const expected =
+      'the second signal is ignored, or ends the process at once with a status other than 0';
     const crash = crashLine(program);
     if (exit && crash) {
       copy.fail({
@@ -313,19 +402,21 @@ async function finishesInFlight(t: Trial, first: NodeJS.Signals, ...more: NodeJS
     if (copy.drainingLines > 1) {
       copy.fail({
         diagnosis: 'second-shutdown',
-        message: 'A second signal began a second shutdown, with a second deadline. Remember that one has begun.',
+        message:
+          'A second signal began a second shutdown, with a second deadline. Remember that one has begun.',
         expected,
         actual: `${copy.drainingLines} lines that begin with Draining`,
       });
     }
-    if (exit?.code === 0 || exit?.signal) {
+    if (exit?.code === 0) {
       copy.fail({
         diagnosis: 'second-signal-cuts',
-        message: 'A second signal ended the process with requests in flight, as if all were well. Ignore it, or end with a status that says that answers were cut.',
+        message:
+          'A second signal ended the process with requests in flight, as if all were well. Ignore it, or end with a status that says that answers were cut.',
         expected,
       });
     }
-    // Ended at once, on purpose: allowed.
+    // Ended at once, on purpose, or by the signal itself because the listener was for the first only: allowed.
     if (exit) return;
   }
 
@@ -337,11 +428,18 @@ async function finishesInFlight(t: Trial, first: NodeJS.Signals, ...more: NodeJS
   uploaded.expectStatus(200);
   uploaded.expectText(/^6 bytes\n?$/);
   for (const connection of [echo, upload]) await copy.hungUp(connection, stillRunning);
-  await copy.gone(stillRunning, promptly, more.length > 0 ? 'second-signal-crash' : 'shutdown-crashed');
+  await copy.gone(
+    stillRunning,
+    promptly,
+    more.length > 0 ? 'second-signal-crash' : 'shutdown-crashed',
+  );
   if (copy.drainingLines > 1) {
     copy.fail({
       diagnosis: 'second-shutdown',
-      message: more.length > 0 ? 'A second signal began a second shutdown. Remember that one has begun.' : 'One signal began two shutdowns. Is the listener added twice?',
+      message:
+        more.length > 0
+          ? 'A second signal began a second shutdown. Remember that one has begun.'
+          : 'One signal began two shutdowns. Is the listener added twice?',
       expected: 'one line that begins with Draining',
       actual: `${copy.drainingLines} such lines`,
     });
@@ -365,13 +463,38 @@ async function endsAtOnce(t: Trial): Promise<void> {
     });
   }
   await copy.gone(stillRunning, 1);
+  // Whoever takes his time although nothing is in flight may be watching a clock instead of the requests.
+  if (copy.since > 300) await outlasts(t, copy.since + 200);
+}
+
+/** An upload of which the rest comes so late must still be answered. */
+async function outlasts(t: Trial, ms: number): Promise<void> {
+  const copy = await Copy.start(t);
+  const target = `/upload?${t.word()}`;
+  const upload = await beginUpload(copy, target, 'Connection: close');
+  await copy.drain();
+  await copy.program.when(() => copy.program.exit !== null, ms - copy.since);
+  const { exit } = copy.program;
+  if (exit?.code === 0) {
+    const took = `${(copy.since / 1000).toFixed(1)} s`;
+    copy.fail({
+      diagnosis: 'exit-after-a-moment',
+      message: `${took} after the signal the process ended with status 0, and a request was still in flight. A timer that waits long enough for one answer is too short for another: wait for the answers themselves.`,
+      expected: `the whole answer to POST ${target}, however long its body takes to come`,
+      exchange: await upload.attempt({ method: 'POST', target, limit: 1 }),
+    });
+  }
+  await upload.write('def');
+  (await copy.wholeAnswer(upload, 'POST', target)).expectText(/^6 bytes\n?$/);
 }
 
 /** The head of a GET of which the end is missing, so far in that the program has read it: others were answered after it. */
-async function beginHead(copy: Copy, target: string, other: Connection): Promise<Connection> {
+async function beginHead(copy: Copy, target: string): Promise<Connection> {
   const connection = copy.t.connect();
-  await connection.write(`GET ${target} HTTP/1.1\r\nHost: localhost\r\nSent-Before: the signal\r\nSent-`);
-  for (let n = 0; n < 3; n++) await ask(other, '/');
+  await connection.write(
+    `GET ${target} HTTP/1.1\r\nHost: localhost\r\nSent-Before: the signal\r\nSent-`,
+  );
+  for (let n = 0; n < 2; n++) await copy.t.get('/');
   return connection;
 }
 
@@ -379,10 +502,13 @@ async function endHead(copy: Copy, connection: Connection, target: string): Prom
   await connection.write('After: the signal\r\n\r\n');
   const exchange = await connection.attempt({ method: 'GET', target, limit: promptly });
   if (exchange.outcome === 'answered') return new Answer(exchange);
-  await copy.notExited(exchange, `the whole answer to GET ${target}`);
+  // Where this was the last that it waited for, the process ends by itself.
+  await copy.program.when(() => copy.program.exit !== null, 300);
+  if (!copy.program.drained) await copy.notExited(exchange, `the whole answer to GET ${target}`);
   copy.fail({
     diagnosis: 'half-request-dropped',
-    message: 'Half of a request had come when the signal did, and the other half soon after; it got no answer. A request of which a part has arrived counts as in flight.',
+    message:
+      'Half of a request had come when the signal did, and the other half soon after; it got no answer. A request of which a part has arrived counts as in flight.',
     expected: 'an answer',
     actual: `${inWords(exchange)}; ${copy.ending}`,
     exchange,
@@ -408,7 +534,10 @@ const keptAlive = {
 /* ---- under load ---- */
 
 /** Keep-alive clients that ask without a pause, and SIGTERM in the middle. */
-export function underLoad(copy: Copy, { clients, answers }: Pick<Load, 'clients' | 'answers'>): Promise<LoadResult> {
+export function underLoad(
+  copy: Copy,
+  { clients, answers }: Pick<Load, 'clients' | 'answers'>,
+): Promise<LoadResult> {
   // Most are quick; two take so long that the signal finds them in the middle, however busy this process is.
   const pace = (n: number): number => (n < clients - 2 ? 3 * n : 75 * (n - clients + 3));
   const load: Load = {
@@ -424,7 +553,11 @@ export function underLoad(copy: Copy, { clients, answers }: Pick<Load, 'clients'
 export default suite('11-graceful-shutdown', {
   async 'Finish what is in flight'(t) {
     (await t.get('/')).expectStatus(200);
-    await inOrder(endsAtOnce(t), finishesInFlight(t, 'SIGTERM'), finishesInFlight(t, 'SIGINT', 'SIGINT', 'SIGTERM'));
+    await inOrder(
+      endsAtOnce(t),
+      finishesInFlight(t, 'SIGTERM'),
+      finishesInFlight(t, 'SIGINT', 'SIGINT', 'SIGTERM'),
+    );
   },
 
   async 'Hang up after the answer'(t) {
@@ -433,29 +566,32 @@ export default suite('11-graceful-shutdown', {
     const before = await ask(idle, '/');
     before.expect(!/close/i.test(before.header('Connection') ?? ''), {
       diagnosis: 'never-kept-alive',
-      message: 'An answer said Connection: close long before any signal, so every request needs a connection of its own. Say it only while draining.',
+      message:
+        'An answer said Connection: close long before any signal, so every request needs a connection of its own. Say it only while draining.',
       expected: 'an answer that leaves the connection open',
       actual: `Connection: ${before.header('Connection')}`,
     });
     const [uploadTarget, halfTarget] = [`/upload?${t.word()}`, `/?${t.word()}`];
     const upload = await beginUpload(copy, uploadTarget);
-    const half = await beginHead(copy, halfTarget, idle);
+    const half = await beginHead(copy, halfTarget);
     await copy.drain();
     await copy.hungUp(idle, {
       diagnosis: 'idle-left-open',
       message:
         'The signal came seconds ago, and a connection on which nothing is going on is still open. server.close() closes such connections since Node 19; server.closeIdleConnections() does it too.',
     });
-    const late = await endHead(copy, half, halfTarget);
-    // A server may also turn away what comes while it is draining.
-    if (late.status !== 503) late.expectStatus(200);
-    expectHungUp(late);
     await upload.write('def');
     const uploaded = await copy.wholeAnswer(upload, 'POST', uploadTarget);
     uploaded.expectText(/^6 bytes\n?$/);
     expectHungUp(uploaded);
-    for (const connection of [half, upload]) await copy.hungUp(connection, keptAlive);
-    await copy.gone(keptAlive);
+    await copy.hungUp(upload, keptAlive);
+    // The last answer that had begun is out, and half of a request still waits for the other half.
+    const late = await endHead(copy, half, halfTarget);
+    // A server may also turn away what comes while it is draining.
+    if (late.status !== 503) late.expectStatus(200);
+    expectHungUp(late);
+    await copy.hungUp(half, keptAlive);
+    await copy.gone(stillRunning);
   },
 
   async 'Say that you are draining'(t) {
@@ -463,30 +599,30 @@ export default suite('11-graceful-shutdown', {
     healthy.expectStatus(200);
     expectState(healthy, 'ok');
     const copy = await Copy.start(t);
-    const other = copy.t.connect();
-    const half = await beginHead(copy, '/health', other);
+    const half = await beginHead(copy, '/health');
     await copy.drain();
     const answer = await endHead(copy, half, '/health');
     answer.expectStatus(503, [
       {
         if: (a) => a.status === 200,
         diagnosis: 'healthy-while-draining',
-        message: 'While it was draining, the program still said that it is well. A load balancer that hears 200 goes on sending clients, who find the door closed.',
+        message:
+          'While it was draining, the program still said that it is well. A load balancer that hears 200 goes on sending clients, who find the door closed.',
       },
     ]);
     expectState(answer, 'draining');
   },
 
   async 'Cut what is late'(t) {
-    const deadline = 180;
+    const deadline = 150;
+    const env = { SHUTDOWN_TIMEOUT_MS: String(deadline) };
     const late = async (): Promise<void> => {
-      const copy = await Copy.start(t, { SHUTDOWN_TIMEOUT_MS: String(deadline) });
-      const connection = copy.t.connect();
-      await connection.write(request('/slow?ms=60000'));
-      await beforeAnswer(copy, connection, 'GET', '/slow?ms=60000');
-      await connection.until((bytes) => bytes.includes('first\n'));
-      await copy.drain();
+      const copy = await Copy.start(t, env);
       const { program } = copy;
+      await beginMinute(copy);
+      // Older than its deadline, which counts from the signal.
+      await program.when(() => program.exit !== null, deadline + 10 - program.age);
+      await copy.drain();
       await program.when(() => program.exit !== null, deadline + 650);
       const took = copy.since;
       const { exit } = program;
@@ -503,7 +639,7 @@ export default suite('11-graceful-shutdown', {
       if (took < deadline - 2) {
         copy.fail({
           diagnosis: 'cut-too-early',
-          message: `SHUTDOWN_TIMEOUT_MS is ${deadline}, and an answer was cut after ${Math.round(took)} ms. Whoever is in flight has that long.`,
+          message: `SHUTDOWN_TIMEOUT_MS is ${deadline}, and an answer was cut ${Math.round(took)} ms after the signal. Whoever is in flight has that long, counted from the signal.`,
           expected,
           actual,
         });
@@ -520,12 +656,30 @@ export default suite('11-graceful-shutdown', {
         });
       }
     };
+    // Somebody who presses Ctrl+C again and again.
+    const impatient = async (): Promise<void> => {
+      const copy = await Copy.start(t, env);
+      const { program } = copy;
+      await beginMinute(copy);
+      await copy.drain();
+      for (let n = 0; n < 14 && !program.exit; n++) {
+        copy.signal('SIGTERM');
+        await copy.t.until(() => program.exit !== null, 60);
+      }
+      if (program.exit) return;
+      const took = Math.round(copy.since);
+      await program.when(() => program.exit !== null, deadline + 650);
+      copy.fail({
+        diagnosis: program.exit ? 'deadline-begins-anew' : 'no-deadline',
+        message: `SHUTDOWN_TIMEOUT_MS is ${deadline}, and SIGTERM came every 60 ms: ${took} ms after the first one the process was not gone. ${program.exit ? 'It went when the signals stopped: d' : 'D'}oes each further signal start the deadline anew? It counts from the first.`,
+        expected: `the end of the process ${deadline} ms after the first signal, or before`,
+      });
+    };
     const silent = async (): Promise<void> => {
-      const copy = await Copy.start(t, { SHUTDOWN_TIMEOUT_MS: String(deadline) });
-      const other = copy.t.connect();
+      const copy = await Copy.start(t, env);
       const mute = copy.t.connect();
       await mute.opened();
-      await beginHead(copy, '/', other);
+      await beginHead(copy, '/');
       await copy.drain();
       await copy.program.when(() => copy.program.exit !== null, deadline + 1500);
       if (copy.program.exit && copy.since < deadline + muchTooLate) return;
@@ -535,16 +689,38 @@ export default suite('11-graceful-shutdown', {
         expected: 'the end of the process at the deadline, or before',
       });
     };
-    await inOrder(late(), silent());
+    await inOrder(late(), impatient(), silent());
   },
 
   async 'Close what http has forgotten'(t) {
     const polite = async (): Promise<void> => {
       const copy = await Copy.start(t);
-      const sockets = [await upgradedSocket(copy), await upgradedSocket(copy), await upgradedSocket(copy)];
+      const sockets = [
+        await upgradedSocket(copy),
+        await upgradedSocket(copy),
+        await upgradedSocket(copy),
+      ];
       // One has left before: it must not be in the way.
       sockets.pop()?.reset();
+      const target = `/upload?${t.word()}`;
+      const upload = await beginUpload(copy, target, 'Connection: close');
       await copy.drain();
+      const { program } = copy;
+      const told = (): boolean => program.stdout.includes('told to stop');
+      if (!(await program.when(told, 1000))) {
+        await upload.write('def');
+        for (const socket of sockets) socket.end();
+        await program.when(told, 500);
+        const message = told()
+          ? 'server.ts gave onDrain two functions. The draining began, and the one that prints "told to stop" was only called when the last answer was out. Call them when the draining begins: what they stop may be what keeps the answers waiting.'
+          : 'server.ts gave onDrain two functions. The draining began, and the one that prints "told to stop" was not called. Keep all of them, and call each when the draining begins.';
+        copy.fail({
+          diagnosis: told() ? 'on-drain-too-late' : 'on-drain-not-called',
+          message,
+          expected: 'the line "told to stop", while requests are still in flight',
+          actual: brief(program.stdout.trim(), 200),
+        });
+      }
       for (const socket of sockets) {
         await copy.hungUp(socket, {
           diagnosis: 'upgraded-left-open',
@@ -552,9 +728,13 @@ export default suite('11-graceful-shutdown', {
             'Seconds after the signal a socket that was upgraded is still open. http has handed it over: neither close() nor closeIdleConnections() nor closeAllConnections() knows of it. Keep all of them in a set, and end them yourself.',
         });
       }
+      await upload.write('def');
+      (await copy.wholeAnswer(upload, 'POST', target)).expectText(/^6 bytes\n?$/);
+      await copy.hungUp(upload, stillRunning);
       await copy.gone({
         diagnosis: 'timer-left-running',
-        message: 'Every connection is closed, and the process still runs: server.ts has a timer, and gave onDrain the function that stops it. Was it called?',
+        message:
+          'Every connection is closed, and the process still runs. server.ts has a timer, and gave onDrain the function that stops it, one of two: was each of them called? A deadline without unref() would keep the process alive as well.',
       });
     };
     // This client never says goodbye.
@@ -566,7 +746,8 @@ export default suite('11-graceful-shutdown', {
       if (copy.program.exit && copy.since < 180 + muchTooLate) return;
       copy.fail({
         diagnosis: 'held-by-upgraded',
-        message: 'SHUTDOWN_TIMEOUT_MS is 180, and a client that does not close its end of an upgraded socket still holds the process. The deadline is for everybody, and closeAllConnections() does not know of this one.',
+        message:
+          'SHUTDOWN_TIMEOUT_MS is 180, and a client that does not close its end of an upgraded socket still holds the process. The deadline is for everybody, and closeAllConnections() does not know of this one.',
         expected: 'the end of the process at the deadline, or before',
       });
     };
@@ -590,7 +771,7 @@ export default suite('11-graceful-shutdown', {
       (await copy.wholeAnswer(echo, 'POST', target)).expectText(one + two);
       const message = `The head of an answer had gone out before the signal and promised to keep the connection. ${keptAlive.message} When such an answer is over, close what is idle once more.`;
       await copy.hungUp(echo, { ...keptAlive, message });
-      await copy.gone({ ...keptAlive, message });
+      await copy.gone(stillRunning);
     };
     const left = async (): Promise<void> => {
       const copy = await Copy.start(t);
@@ -603,22 +784,21 @@ export default suite('11-graceful-shutdown', {
       if (still.outcome !== 'answered') {
         copy.fail({
           diagnosis: 'idle-closed-before-signal',
-          message: 'Long before any signal, a connection that had been idle for a moment was closed. Hang up on idle connections only while draining.',
+          message:
+            'Long before any signal, a connection that had been idle for a moment was closed. Hang up on idle connections only while draining.',
           expected: 'another answer on the same connection',
           actual: inWords(still),
           exchange: still,
         });
       }
-      const connection = copy.t.connect();
-      await connection.write(request('/slow?ms=60000'));
-      await beforeAnswer(copy, connection, 'GET', '/slow?ms=60000');
-      await connection.until((bytes) => bytes.includes('first\n'));
+      const connection = await beginMinute(copy);
       await copy.drain();
       connection.reset();
       patient.end();
       await copy.gone({
         diagnosis: 'waits-for-who-left',
-        message: "The only request in flight has lost its client, which reset the connection, and the process still waits for it. An answer that loses its client never has its 'finish'; 'close' always comes.",
+        message:
+          "The only request in flight has lost its client, which reset the connection, and the process still waits for it. An answer that loses its client never has its 'finish'; 'close' always comes.",
       });
     };
     const load = async (): Promise<void> => {
@@ -635,7 +815,7 @@ export default suite('11-graceful-shutdown', {
           exchange: first.exchange,
         });
       }
-      await copy.gone(keptAlive, 1);
+      await copy.gone(stillRunning, 1);
     };
     await inOrder(promised(), left(), load());
   },
@@ -661,13 +841,16 @@ async function upgradedSocket(copy: Copy): Promise<Connection> {
   if (await connection.until((bytes) => bytes.includes(word))) return connection;
   copy.fail({
     diagnosis: 'upgraded-broken',
-    message: 'What was sent on an upgraded socket did not come back. server.ts does that; does something close it before?',
+    message:
+      'What was sent on an upgraded socket did not come back. server.ts does that; does something close it before?',
     expected: word,
-    actual: brief(connection.received.toString()) || `nothing; the connection is ${connection.state}`,
+    actual:
+      brief(connection.received.toString()) || `nothing; the connection is ${connection.state}`,
   });
 }
 
 /** Lets all of them come to an end, and fails with the first in this order. */
 async function inOrder(...checks: Promise<void>[]): Promise<void> {
-  for (const outcome of await Promise.allSettled(checks)) if (outcome.status === 'rejected') throw outcome.reason;
+  for (const outcome of await Promise.allSettled(checks))
+    if (outcome.status === 'rejected') throw outcome.reason;
 }

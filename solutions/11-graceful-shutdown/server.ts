@@ -15,6 +15,7 @@ server.on('upgrade', upgrade);
 /** Beats while sockets are upgraded, as such things do. */
 let pulse: NodeJS.Timeout | undefined;
 shutdown.onDrain(() => clearInterval(pulse));
+shutdown.onDrain(() => console.log('told to stop'));
 
 server.listen(port, '127.0.0.1', () => {
   const address = server.address();

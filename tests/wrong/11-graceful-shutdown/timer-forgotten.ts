@@ -1,5 +1,5 @@
 // Wrong: never calls what onDrain was given.
-// Fails: step 5, timer-left-running
+// Fails: step 5, on-drain-not-called
 import type { Server, ServerResponse } from 'node:http';
 import { Server as NetServer, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';

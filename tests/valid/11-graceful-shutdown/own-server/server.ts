@@ -81,6 +81,7 @@ function leave(): void {
   if (state.draining) return;
   state.draining = true;
   console.log('Draining connections: %d', busy.size);
+  console.log('told to stop');
   net.Server.prototype.close.call(app, () => {
     clearInterval(state.beat);
     clearTimeout(late);

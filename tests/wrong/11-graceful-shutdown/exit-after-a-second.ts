@@ -1,5 +1,5 @@
-// Wrong: uses once(): the second signal finds nobody and ends the process.
-// Fails: step 1, second-signal-cuts
+// Wrong: waits a second, "long enough", and ends with status 0.
+// Fails: step 1, exit-after-a-moment
 import type { Server, ServerResponse } from 'node:http';
 import { Server as NetServer, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
@@ -20,8 +20,8 @@ export interface Shutdown {
 export function shutdownOnSignals(server: Server, timeoutMs: number): Shutdown {
   let draining = false;
 
-  process.once('SIGTERM', drain);
-  process.once('SIGINT', drain);
+  process.on('SIGTERM', drain);
+  process.on('SIGINT', drain);
 
   /** The answers that each connection waits for, oldest first: more than one where the client has sent ahead. */
   const connections = new Map<Socket, Set<ServerResponse>>();
@@ -57,6 +57,7 @@ export function shutdownOnSignals(server: Server, timeoutMs: number): Shutdown {
       if (last && !last.headersSent) last.setHeader('Connection', 'close');
     }
     hangUpSoon();
+    setTimeout(() => process.exit(0), 1000);
 
     setTimeout(() => {
       console.error(`Not done after ${timeoutMs} ms: cutting what is left`);
