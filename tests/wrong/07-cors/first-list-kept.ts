@@ -1,4 +1,4 @@
-// Wrong: The Set of the first list is kept for all later lists.
+// Wrong: the Set of the first list is kept for all later lists.
 // Fails: step 2, kept-from-before
 import type { IncomingMessage, ServerResponse } from 'node:http';
 export interface CorsOptions { origins?: '*' | readonly string[]; credentials?: boolean; maxAge?: number }

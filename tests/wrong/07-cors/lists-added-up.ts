@@ -1,4 +1,4 @@
-// Wrong: One Set for all lists, which only grows: each list lets in the origins of all.
+// Wrong: one Set for all lists, which only grows: each list lets in the origins of all.
 // Fails: step 2, kept-from-before
 import type { IncomingMessage, ServerResponse } from 'node:http';
 export interface CorsOptions { origins?: '*' | readonly string[]; credentials?: boolean; maxAge?: number }

@@ -1,4 +1,4 @@
-// Wrong: Pages of localhost are let in, whatever the list says.
+// Wrong: pages of localhost are let in, whatever the list says.
 // Fails: step 2, own-host-let-in
 import type { IncomingMessage, ServerResponse } from 'node:http';
 export interface CorsOptions { origins?: '*' | readonly string[]; credentials?: boolean; maxAge?: number }

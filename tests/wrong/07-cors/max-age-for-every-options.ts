@@ -1,4 +1,4 @@
-// Wrong: Every OPTIONS gets a Max-Age, though it is no preflight.
+// Wrong: every OPTIONS gets a Max-Age, though it is no preflight.
 // Fails: step 6, max-age-everywhere
 import type { IncomingMessage, ServerResponse } from 'node:http';
 export interface CorsOptions { origins?: '*' | readonly string[]; credentials?: boolean; maxAge?: number }

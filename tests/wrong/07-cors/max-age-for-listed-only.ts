@@ -1,4 +1,4 @@
-// Wrong: Only origins on the list get a Max-Age.
+// Wrong: only origins on the list get a Max-Age.
 // Fails: step 6, no-max-age
 import type { IncomingMessage, ServerResponse } from 'node:http';
 export interface CorsOptions { origins?: '*' | readonly string[]; credentials?: boolean; maxAge?: number }

@@ -1,4 +1,4 @@
-// Wrong: With * and credentials there is no Access-Control-Allow-Headers.
+// Wrong: with * and credentials there is no Access-Control-Allow-Headers.
 // Fails: step 1, no-allow-headers
 import type { IncomingMessage, ServerResponse } from 'node:http';
 export interface CorsOptions { origins?: '*' | readonly string[]; credentials?: boolean; maxAge?: number }

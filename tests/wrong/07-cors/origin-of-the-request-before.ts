@@ -1,4 +1,4 @@
-// Wrong: Without Origin, that of the request before counts.
+// Wrong: without Origin, that of the request before counts.
 // Fails: step 2, kept-from-before
 import type { IncomingMessage, ServerResponse } from 'node:http';
 export interface CorsOptions { origins?: '*' | readonly string[]; credentials?: boolean; maxAge?: number }

@@ -1,4 +1,4 @@
-// Wrong: A preflight of a stranger is answered with credentials.
+// Wrong: a preflight of a stranger is answered with credentials.
 // Fails: step 5, credentials-for-strangers
 import type { IncomingMessage, ServerResponse } from 'node:http';
 export interface CorsOptions { origins?: '*' | readonly string[]; credentials?: boolean; maxAge?: number }

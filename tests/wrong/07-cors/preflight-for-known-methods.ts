@@ -1,4 +1,4 @@
-// Wrong: Only a preflight for one of the five methods is answered.
+// Wrong: only a preflight for one of the five methods is answered.
 // Fails: step 5, preflight-routed
 import type { IncomingMessage, ServerResponse } from 'node:http';
 export interface CorsOptions { origins?: '*' | readonly string[]; credentials?: boolean; maxAge?: number }

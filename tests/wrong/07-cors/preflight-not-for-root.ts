@@ -1,4 +1,4 @@
-// Wrong: The preflight for / goes on to the router.
+// Wrong: the preflight for / goes on to the router.
 // Fails: step 5, preflight-routed
 import type { IncomingMessage, ServerResponse } from 'node:http';
 export interface CorsOptions { origins?: '*' | readonly string[]; credentials?: boolean; maxAge?: number }

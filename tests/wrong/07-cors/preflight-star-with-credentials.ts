@@ -1,4 +1,4 @@
-// Wrong: A preflight gets * and credentials together.
+// Wrong: a preflight gets * and credentials together.
 // Fails: step 5, star-with-credentials
 import type { IncomingMessage, ServerResponse } from 'node:http';
 export interface CorsOptions { origins?: '*' | readonly string[]; credentials?: boolean; maxAge?: number }

@@ -1,4 +1,4 @@
-// Wrong: An OPTIONS with Access-Control-Request-Method is a preflight, with Origin or without.
+// Wrong: an OPTIONS with Access-Control-Request-Method is a preflight, with Origin or without.
 // Fails: step 5, preflight-without-origin
 import type { IncomingMessage, ServerResponse } from 'node:http';
 export interface CorsOptions { origins?: '*' | readonly string[]; credentials?: boolean; maxAge?: number }

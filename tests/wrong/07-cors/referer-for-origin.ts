@@ -1,4 +1,4 @@
-// Wrong: Without Origin, the Referer says who asks.
+// Wrong: without Origin, the Referer says who asks.
 // Fails: step 2, referer-let-in
 import type { IncomingMessage, ServerResponse } from 'node:http';
 export interface CorsOptions { origins?: '*' | readonly string[]; credentials?: boolean; maxAge?: number }

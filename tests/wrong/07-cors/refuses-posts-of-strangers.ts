@@ -1,4 +1,4 @@
-// Wrong: A stranger's POST is refused with 403; GET is let through.
+// Wrong: a stranger's POST is refused with 403; GET is let through.
 // Fails: step 2, refuses-requests
 import type { IncomingMessage, ServerResponse } from 'node:http';
 export interface CorsOptions { origins?: '*' | readonly string[]; credentials?: boolean; maxAge?: number }

@@ -1,4 +1,4 @@
-// Wrong: Where there are credentials, whoever asks is named.
+// Wrong: where there are credentials, whoever asks is named.
 // Fails: step 4, echoes-any-origin
 import type { IncomingMessage, ServerResponse } from 'node:http';
 export interface CorsOptions { origins?: '*' | readonly string[]; credentials?: boolean; maxAge?: number }
