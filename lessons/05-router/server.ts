@@ -62,7 +62,7 @@ router.get('/later/:name', async (_req, res, context) => {
   sendJSON(res, 200, { route: 'GET /later/:name', params: context.params });
 });
 
-// They fail: at once, a little later, and with the error that a malformed escape makes.
+// They fail: at once, a little later, and with the error that a malformed escape makes, at once and later.
 router.get('/fails/now', () => {
   throw new Error('GET /fails/now fails');
 });
@@ -71,6 +71,10 @@ router.get('/fails/later', async () => {
   throw new Error('GET /fails/later fails');
 });
 router.get('/fails/uri', () => {
+  decodeURIComponent('%');
+});
+router.get('/fails/uri-later', async () => {
+  await nextTurn();
   decodeURIComponent('%');
 });
 
