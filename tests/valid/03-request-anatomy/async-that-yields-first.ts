@@ -42,7 +42,7 @@ const answers: Record<string, (req: IncomingMessage, url: URL) => unknown> = Obj
       address: socket.remoteAddress,
       port: socket.remotePort,
       encrypted: socket instanceof TLSSocket,
-      loopback: ['127.0.0.1', '::1', '::ffff:127.0.0.1'].includes(socket.remoteAddress ?? ''),
+      loopback: ['127', '::1', '::ffff:127'].includes(socket.remoteAddress?.split('.')[0] ?? ''),
     }),
     '/body': async (req: IncomingMessage) => {
       const before = req.complete;

@@ -81,7 +81,7 @@ async function route(req: IncomingMessage, res: ServerResponse) {
       address,
       port,
       encrypted: false,
-      loopback: !!address?.match(/127\.0\.0\.1$|^::1$/),
+      loopback: !!address?.match(/^(::ffff:)?127\.|^::1$/),
     });
   }
   if (pathname === '/body') {

@@ -81,7 +81,7 @@ async function answer(req: IncomingMessage, url: URL | null): Promise<[number, o
         family,
         port,
         encrypted: false,
-        loopback: String(address).endsWith('127.0.0.1') || address === '::1',
+        loopback: String(address).replace(/^.*:/, '').startsWith('127.') || address === '::1',
       },
     ];
   }
