@@ -83,15 +83,25 @@ async function expectLogged(t: Trial, target: string, status: number): Promise<v
     expected: `GET ${target} ${status} 3 ms`,
     actual:
       line ??
-      (program.stdout.trim() ? `only this: ${brief(program.stdout.trim(), 300)}` : '(nothing printed)'),
+      (program.stdout.trim()
+        ? `only this: ${brief(program.stdout.trim(), 300)}`
+        : '(nothing printed)'),
     exchange,
   });
 }
 
 async function logsAndRefuses(t: Trial): Promise<void> {
   await expectLogged(t, '/style.css', 200);
-  await expectLogged(t, `/${t.word()}.css`, 404);
+  const target = `/${t.word()}.css`;
+  await expectLogged(t, target, 404);
   await expectLogged(t, `/users?q=${t.word()}`, 200);
+  const lines = t.program.stdout.split(/\r?\n/).filter((line) => line.startsWith(`GET ${target} `));
+  t.check(lines.length === 1, {
+    diagnosis: 'logged-more-than-once',
+    message: `One request for ${target} was logged ${lines.length} times. Is logRequests called more than once?`,
+    expected: 'one line',
+    actual: brief(lines.join('\n'), 200),
+  });
   const garbage = t.connect();
   await garbage.write('this is no HTTP\r\n\r\n');
   const answer = await garbage.answer();
@@ -102,9 +112,7 @@ async function saysThatThePortIsTaken(t: Trial): Promise<void> {
   const second = await t.start({ env: { PORT: String(t.program.port) }, expectListening: false });
   await second.when(() => second.exit !== null, 3000);
   t.check(
-    second.exit?.code === 1 &&
-      !/^\s+at .+:\d+/m.test(second.stderr) &&
-      second.stderr.trim() !== '',
+    second.exit?.code === 1 && !/^\s+at .+:\d+/m.test(second.stderr) && second.stderr.trim() !== '',
     {
       diagnosis: 'port-taken-not-told',
       message:
@@ -133,9 +141,20 @@ async function limited(t: Trial, limit: number, windowMs?: number): Promise<Tria
   return t.on(await t.start({ env }));
 }
 
-/** A refusal, `sinceMs` after the window began, at most. */
-function expectRefused(answer: Answer, limit: number, windowMs: number, sinceMs: number): void {
+/** A refusal, at least `atLeastMs` and at most `sinceMs` after the window began. */
+function expectRefused(
+  answer: Answer,
+  limit: number,
+  windowMs: number,
+  sinceMs: number,
+  atLeastMs = 0,
+): void {
   answer.expectStatus(429, [
+    {
+      if: (a) => a.status < 400 && a.exchange.sent.toString('latin1').includes('X-Forwarded-For'),
+      diagnosis: 'forwarded-believed',
+      message: `RATE_LIMIT is ${limit}, and this client had just been refused. Then it sent X-Forwarded-For and X-Real-IP with another address in them, and was served. Anybody can write such a field: count by the address of the connection.`,
+    },
     {
       if: (a) => a.status < 400 || a.status === 404,
       diagnosis: 'rate-not-limited',
@@ -148,7 +167,7 @@ function expectRefused(answer: Answer, limit: number, windowMs: number, sinceMs:
         'Too many requests is status 429. 503 says that the server has no strength left, which is not so.',
     },
   ]);
-  const most = Math.ceil(windowMs / 1000);
+  const most = Math.max(1, Math.ceil((windowMs - atLeastMs) / 1000));
   const least = Math.max(1, Math.floor((windowMs - sinceMs) / 1000));
   const expected = `Retry-After: ${least === most ? most : `a whole number from ${least} to ${most}`}`;
   const value = answer.header('Retry-After');
@@ -161,7 +180,7 @@ function expectRefused(answer: Answer, limit: number, windowMs: number, sinceMs:
   });
   answer.expect(/^\d+$/.test(value ?? '') && seconds >= least && seconds <= most, {
     diagnosis: 'wrong-retry-after',
-    message: `The window lasts ${most} s and began ${Math.ceil(sinceMs)} ms ago. Retry-After is the whole number of seconds that are left of it, and at least 1.`,
+    message: `The window lasts ${windowMs / 1000} s and began ${Math.ceil(sinceMs)} ms ago. Retry-After is the whole number of seconds that are left of it, and at least 1.`,
     expected,
     actual: `Retry-After: ${brief(value ?? '')}`,
   });
@@ -200,20 +219,24 @@ async function limitsTheRate(t: Trial): Promise<void> {
       actual: `status ${answer.status}`,
     });
   }
+  const address = `203.0.113.${t.int(1, 250)}`;
+  const others = { 'X-Forwarded-For': address, 'X-Real-IP': address };
   for (const method of ['GET', 'POST']) {
     const answer =
       method === 'GET'
         ? await copy.get('/')
-        : await copy.post('/users', { name: 'Ann', email: 'ann@example.com' });
+        : await copy.post('/users', { name: 'Ann', email: 'ann@example.com' }, { headers: others });
     // On a very busy machine the window may be over by now; then there is nothing to see here.
     if (since() > windowMs) return;
     expectRefused(answer, limit, windowMs, since());
   }
   // Another client has a share of its own. Only Linux has more than one loopback address without being asked.
   if (process.platform !== 'linux') return;
+  // It sends more than its share at once: whoever counts only when an answer is over lets all of them in.
   const other = copy.connect('127.0.0.9');
-  await other.write('GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n');
-  const answer = await other.answer();
+  const target = '/users';
+  await other.write(`GET ${target} HTTP/1.1\r\nHost: localhost\r\n\r\n`.repeat(limit + 2));
+  const answer = await other.answer({ target });
   answer.expect(answer.status !== 429, {
     diagnosis: 'one-count-for-all',
     message:
@@ -221,10 +244,56 @@ async function limitsTheRate(t: Trial): Promise<void> {
     expected: 'status 200',
     actual: 'status 429',
   });
+  for (let n = 2; n <= limit + 2; n++) {
+    // A server may hang up on whoever it refuses.
+    const next = await other.attempt({ target });
+    if (next.message?.status === 429 || next.outcome !== 'answered') return;
+    copy.check(n <= limit || since() > windowMs, {
+      diagnosis: 'counted-too-late',
+      message: `RATE_LIMIT is ${limit}. A client sent ${limit + 2} requests at once, before the first was answered, and number ${n} was served. Count a request when it comes, not when its answer is over.`,
+      expected: `${limit} requests served, the others refused with 429`,
+      actual: `status ${next.message?.status ?? ''} for number ${n}`,
+      exchange: next,
+    });
+  }
+}
+
+/** Where RATE_LIMIT is not set, a hundred and some are nothing. */
+async function allowsManyUntold(t: Trial): Promise<void> {
+  const many = 110;
+  const target = '/users';
+  const connection = t.connect();
+  await connection.write(`GET ${target} HTTP/1.1\r\nHost: localhost\r\n\r\n`.repeat(many));
+  for (let n = 1; n <= many; n++) {
+    const next = await connection.attempt({ target });
+    t.check(next.message?.status !== 429, {
+      diagnosis: 'wrong-default-limit',
+      message: `RATE_LIMIT is not set, so 1000 requests are allowed in 10 s. Number ${n} of ${many} that a client sent at once was refused.`,
+      expected: 'status 200',
+      actual: 'status 429',
+      exchange: next,
+    });
+    if (next.outcome !== 'answered') return;
+  }
+}
+
+/** Retry-After is what is left of the window, not the whole of it. */
+async function tellsWhatIsLeft(t: Trial): Promise<void> {
+  const windowMs = 1020;
+  const copy = await limited(t, 1, windowMs);
+  const began = performance.now();
+  await copy.get('/style.css');
+  const answered = performance.now();
+  await copy.program.when(() => copy.program.exit !== null, 30);
+  const atLeast = performance.now() - answered;
+  const refused = await copy.get('/style.css');
+  const since = performance.now() - began;
+  if (since < windowMs - 5) expectRefused(refused, 1, windowMs, since, atLeast);
 }
 
 async function healthIsNotLimited(t: Trial): Promise<void> {
   const copy = await limited(t, 2, 30_000);
+  await copy.get('/');
   for (let n = 0; n < 4; n++) {
     const health = await copy.get('/health');
     health.expect(health.status !== 429, {
@@ -238,7 +307,8 @@ async function healthIsNotLimited(t: Trial): Promise<void> {
   const answer = await copy.get('/');
   answer.expect(answer.status !== 429, {
     diagnosis: 'health-counted',
-    message: 'Four times GET /health used up the share of the client. It must not be counted.',
+    message:
+      'RATE_LIMIT is 2. A client sent GET /, four times GET /health, and GET / again, which was refused: GET /health must not be counted.',
     expected: 'status 200',
     actual: 'status 429',
   });
@@ -251,14 +321,16 @@ async function windowPasses(t: Trial): Promise<void> {
   // A while after the start, so that a window by the program's own clock would be over too early.
   await program.when(() => program.exit !== null, 60);
   const began = performance.now();
-  await copy.get('/');
-  const refused = await copy.get('/');
+  await copy.get('/users');
+  const user = { name: t.word(), email: 'ann@example.com' };
+  const refused = await copy.post('/users', user);
   // On a busy machine the window may have passed between the two; then there is nothing to see here.
   const first = refused.status === 429;
+  if (first) expectRefused(refused, 1, windowMs, performance.now() - began);
   let last = refused;
   const again = await t.until(async () => {
     await program.when(() => program.exit !== null, 8);
-    last = await copy.get('/');
+    last = await copy.get('/users');
     return last.status !== 429;
   }, 3000);
   const took = performance.now() - began;
@@ -273,6 +345,13 @@ async function windowPasses(t: Trial): Promise<void> {
     message: `RATE_WINDOW_MS is ${windowMs} and RATE_LIMIT is 1. A client was served, refused, and served again only ${Math.round(took)} ms after its first request. A window begins with its client's first request, and not whenever a timer goes off.`,
     expected: `status 429 until ${windowMs} ms after the first request`,
     actual: `status ${last.status} after ${Math.round(took)} ms`,
+  });
+  last.expect(!first || !last.text.includes(user.name), {
+    diagnosis: 'refused-and-served',
+    message:
+      'POST /users was refused with 429, and the user that it brought is in the list all the same. Where a request has been refused, nothing more is done for it: return.',
+    expected: '[]',
+    actual: brief(last.text),
   });
 }
 
@@ -338,10 +417,24 @@ async function endsAtTheDeadline(t: Trial): Promise<void> {
   await upload.write(
     'POST /users HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{',
   );
-  // Once another request is answered, the first has been read.
+  const health = copy.connect();
+  await health.write('GET /health HTTP/1.1\r\nHost: localhost\r\nX-Half: ');
+  // Once another request is answered, the first two have been read.
   await copy.get('/users');
   const signalled = performance.now();
   program.signal('SIGTERM');
+  if (await program.when(() => program.stdout.includes('Draining'), deadline)) {
+    await health.write('x\r\n\r\n');
+    const said = await health.attempt({ target: '/health', limit: deadline });
+    t.check(said.message?.status !== 200, {
+      diagnosis: 'healthy-while-draining',
+      message:
+        'The program was draining, and GET /health on a connection that was still open said 200. Let the health of your graceful shutdown lesson answer it: that knows.',
+      expected: 'status 503 and {"status":"draining"}',
+      actual: `status 200: ${brief(said.message?.body.toString() ?? '')}`,
+      exchange: said,
+    });
+  }
   await program.when(() => program.exit !== null, 3000);
   const took = Math.round(performance.now() - signalled);
   // Ten seconds is what the program waits without being told.
@@ -456,18 +549,29 @@ export default suite('12-capstone', {
           'The path of a user that is gone was answered by the static files. Everything below /users/ is the API.',
       },
     ]);
+    const below = await t.get('/users/');
+    below.expectHeader('Content-Type', isJSON, [
+      {
+        if: () => true,
+        diagnosis: 'api-not-mounted',
+        message:
+          '/users/ begins with /users/ and so belongs to the API, whatever that says to it. The static files answered.',
+      },
+    ]);
     // Paths that only begin with the same letters are files.
     const files = [
       '/users.html',
       '/usersearch',
       '/index.html?/users',
       '/index.html?next=/users/1',
+      `/${t.word()}/users/1`,
+      '/USERS',
     ];
     await t.each(files, async (part, target) => {
       const answer = await part.get(target);
       answer.expect(!isJSON(answer.header('Content-Type') ?? ''), {
         diagnosis: 'file-went-to-the-api',
-        message: `${target} is no path of the API; it only has the same letters in it. Compare the whole path, without its query.`,
+        message: `${target} is no path of the API; it only has the same letters in it. Compare the path from its beginning, letter by letter, without its query.`,
         expected: 'an answer of the static files',
         actual: `status ${answer.status}, Content-Type: ${answer.header('Content-Type') ?? 'none'}`,
       });
@@ -479,7 +583,7 @@ export default suite('12-capstone', {
   },
 
   async 'Limit the rate'(t) {
-    await inOrder(limitsTheRate(t), windowPasses(t));
+    await inOrder(limitsTheRate(t), windowPasses(t), tellsWhatIsLeft(t), allowsManyUntold(t));
   },
 
   async 'Shut down in order'(t) {
@@ -493,6 +597,14 @@ export default suite('12-capstone', {
       },
     ]);
     health.expectJSON({ status: 'ok' });
+    const healthy = await t.get('/healthy');
+    healthy.expect(healthy.status !== 200, {
+      diagnosis: 'health-for-other-paths',
+      message:
+        'GET /healthy is another path than /health, and there is no such file. Compare the whole path.',
+      expected: 'status 404',
+      actual: `status 200: ${brief(healthy.text)}`,
+    });
     // Windows ends a process that is sent a signal, so there only the health check is judged.
     const stopping = process.platform === 'win32' ? [] : [stopsUnderLoad(t), endsAtTheDeadline(t)];
     await inOrder(healthIsNotLimited(t), ...stopping);

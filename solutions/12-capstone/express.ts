@@ -15,7 +15,7 @@ interface User {
 const refusal = (status: number, message: string): Error => Object.assign(new Error(message), { status });
 
 const { env } = process;
-const app = express().disable('x-powered-by');
+const app = express().disable('x-powered-by').enable('case sensitive routing');
 const server = createServer();
 logRequests(server);
 handleErrors(server);

@@ -1,5 +1,5 @@
 // Wrong: a client is known by a header field that it writes itself; nobody else is counted apart.
-// Fails: step 4, one-count-for-all
+// Fails: step 4, forwarded-believed
 // Only: linux
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { join } from 'node:path';
