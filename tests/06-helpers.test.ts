@@ -1,4 +1,4 @@
-import { Answer } from '../scripts/kernel/answer.ts';
+import { Answer, type Cause } from '../scripts/kernel/answer.ts';
 import { brief } from '../scripts/kernel/exchange.ts';
 import { StepFailure } from '../scripts/kernel/failure.ts';
 import { suite } from '../scripts/kernel/suite.ts';
@@ -9,21 +9,6 @@ const limit = 65_536;
 /** How long the end of something is waited for that a right program does at once, in ms. */
 const patience = 1500;
 const typed = { 'Content-Type': 'application/json' };
-
-/** Asks about all cases, a few of them at a time and some on one connection, and gives the answers in their order. */
-async function askAll<Case>(
-  t: Trial,
-  cases: readonly Case[],
-  ask: (part: Trial, one: Case) => Promise<Answer>,
-): Promise<(readonly [Case, Answer])[]> {
-  const answers: (readonly [Case, Answer])[] = [];
-  const length = Math.ceil(cases.length / 4);
-  await t.each([0, 1, 2, 3], async (part, lane) => {
-    for (const [index, one] of cases.slice(lane * length, (lane + 1) * length).entries())
-      answers[lane * length + index] = [one, await ask(part, one)];
-  });
-  return answers;
-}
 
 /** Sends a body that is declared as JSON, whatever it holds. */
 const post = (t: Trial, body: string | Uint8Array, options: RequestOptions = {}): Promise<Answer> =>
@@ -182,7 +167,20 @@ export default suite(
           ? 'Transfer-Encoding: chunked'
           : 'no Content-Length',
       });
+      plain.expect(plain.header('Transfer-Encoding') === undefined, {
+        diagnosis: 'two-framings',
+        message:
+          'The answer has a Content-Length and a Transfer-Encoding. Each says in its own way where the body ends, and two clients may believe different ones: an answer has one of them.',
+        expected: 'Content-Length alone',
+        actual: `Content-Length: ${plain.header('Content-Length')} and Transfer-Encoding: ${plain.header('Transfer-Encoding')}`,
+      });
       plain.expectHeader('Cache-Control', 'no-store', [
+        {
+          if: (a) => a.header('Cache-Control') !== undefined,
+          diagnosis: 'header-replaced',
+          message:
+            'server.ts had set Cache-Control before it called sendJSON, and the answer has another value. Add your header fields and leave the others alone.',
+        },
         {
           if: () => true,
           diagnosis: 'header-lost',
@@ -262,6 +260,12 @@ export default suite(
           },
         });
         answer.expectStatus(500, [
+          {
+            if: (a) => a.status < 400 && a.text.includes('"Internal Server Error"'),
+            diagnosis: 'error-without-500',
+            message:
+              'The body is the one that belongs to a 500, and the status says that all went well. Either sendJSON ignores its third argument, or it caught the error itself and answered: let the error out, and server.ts answers.',
+          },
           {
             if: (a) => a.status < 400 && a.text === '',
             diagnosis: 'empty-success',
@@ -397,9 +401,11 @@ export default suite(
       chunked.expectJSON(letters, broken);
 
       // Two bodies at the same time, each in two packets that part a letter.
-      const cut = bytes.indexOf('€') + 1;
-      const bodies = [0, 1].map((n) => Buffer.from(JSON.stringify({ ...letters, n })));
+      // Equally long, and different before the cut and behind it.
+      const notes = [0, 1].map((n) => ({ n, text: letters.text, word: t.word().slice(0, 6) }));
+      const bodies = notes.map((one) => Buffer.from(JSON.stringify(one)));
       const connections = bodies.map(() => t.connect());
+      const cut = (bodies[0]?.indexOf('€') ?? 0) + 1;
       for (const [n, connection] of connections.entries()) {
         const body = bodies[n] ?? Buffer.alloc(0);
         await connection.write(
@@ -431,25 +437,44 @@ export default suite(
         };
         const [early, splitLetter] = broken;
         answer.expectStatus(201, [mixed]);
-        answer.expectJSON({ ...letters, n }, [
+        answer.expectJSON(notes[n], [
           ...(splitLetter ? [splitLetter] : []),
           mixed,
           ...(early ? [early] : []),
         ]);
       }
 
-      const values = [null, false, 0, '', [], {}];
-      for (const [value, answer] of await askAll(t, values, (part, one) =>
-        post(part, JSON.stringify(one), { causes: never }),
-      )) {
-        const falsy = {
-          if: () => !value,
-          diagnosis: 'falsy-body',
-          message: `The body ${JSON.stringify(value)} is good JSON. A test such as if (!value), or an ||, takes it for nothing.`,
-        };
-        answer.expectStatus(201, [falsy]);
-        answer.expectJSON(value, [falsy]);
-      }
+      const values = [42, true, `${t.word()}  b\n\tc`, false, 0, '', [], {}, null];
+      await t.each(values, async (part, value) => {
+        const json = JSON.stringify(value);
+        const answer = await post(part, json, { causes: never });
+        const causes: Cause[] = [
+          {
+            if: (a) => typeof value === 'string' && a.text === value && a.status === 201,
+            diagnosis: 'text-without-quotes',
+            message: `A note that is a text was posted, and sendJSON sent it as it is. The JSON of a text has quotes around it: JSON.stringify is for every kind of data.`,
+          },
+          {
+            if: (a) => typeof value !== 'object' && !!value && a.status >= 400,
+            diagnosis: 'only-objects-taken',
+            message: `The body ${json} is good JSON, and it was refused. Not only objects and arrays are JSON: a text, a number, true, false and null are as well.`,
+          },
+          {
+            if: () => value === null,
+            diagnosis: 'null-refused',
+            message:
+              'The body null is good JSON, and the data is null then. false, 0 and "" came through; null must as well.',
+          },
+          {
+            if: () => !value,
+            diagnosis: 'falsy-body',
+            message: `The body ${json} is good JSON. A test such as if (!value), or an ||, takes it for nothing.`,
+          },
+        ];
+        answer.expectStatus(201, causes);
+        answer.expectJSON(value, causes);
+        expectJSONType(answer);
+      });
 
       const long = { text: t.word().repeat(5000) };
       const answer = await post(t, JSON.stringify(long), { causes: never });
@@ -472,9 +497,8 @@ export default suite(
         },
       };
       const invalid = [`{"text":"${t.word()}`, '[', t.word(), '[1,]', '{"a":1} x', '  \n'];
-      for (const [body, answer] of await askAll(t, invalid, (part, one) =>
-        post(part, one, { causes: unanswered }),
-      )) {
+      await t.each(invalid, async (part, body) => {
+        const answer = await post(part, body, { causes: unanswered });
         answer.expectStatus(400, [
           {
             if: (a) => a.status === 500,
@@ -495,7 +519,7 @@ export default suite(
           expected: 'an error that does not say empty',
           actual: error,
         });
-      }
+      });
 
       const empty: RequestOptions[] = [
         { body: '' },
@@ -531,9 +555,8 @@ export default suite(
         `{"list":[{"deep":{"__proto__":null}}]}`,
         `{"\\u005f_proto__":{"admin":true}}`,
       ];
-      for (const [body, answer] of await askAll(t, poisoned, (part, body) =>
-        post(part, body, { causes: unanswered }),
-      )) {
+      await t.each(poisoned, async (part, body) => {
+        const answer = await post(part, body, { causes: unanswered });
         answer.expectStatus(400, [
           {
             if: (a) => a.status < 400,
@@ -546,7 +569,7 @@ export default suite(
             message: "A key __proto__ is the client's doing, and 500 says that it is your mistake.",
           },
         ]);
-      }
+      });
       const harmless = { text: '__proto__', __proto: '"__proto__":' };
       const taken = await post(t, JSON.stringify(harmless));
       taken.expectStatus(201, [
@@ -558,6 +581,16 @@ export default suite(
         },
       ]);
       taken.expectJSON(harmless);
+      const others = { constructor: 1, prototype: { a: 2 }, proto: 3, _proto_: 4 };
+      const kept = await post(t, JSON.stringify(others));
+      const refused = {
+        if: () => true,
+        diagnosis: 'harmless-key-refused',
+        message:
+          'A body with the keys constructor and prototype did not come through as it was. Any JSON may come, and only __proto__ is a key to refuse.',
+      };
+      kept.expectStatus(201, [refused]);
+      kept.expectJSON(others, [refused]);
     },
 
     async 'Notice who hangs up'(t) {
@@ -636,16 +669,28 @@ export default suite(
         'application/json',
         'application/json; charset=utf-8',
         'application/json;charset=UTF-8',
+        'application/json; version=1',
+        'application/json ;charset=utf-8',
       ];
-      for (const [type, answer] of await askAll(t, right, send)) {
-        answer.expectStatus(201, [
+      await t.each(right, async (part, type) => {
+        (await send(part, type)).expectStatus(201, [
+          {
+            if: (a) => a.status === 415 && type.includes(' ;'),
+            diagnosis: 'space-refused',
+            message: `Content-Type: ${type} was refused. Spaces may stand before a semicolon as well as after it (RFC 9110, 5.6.6): they are no part of the media type.`,
+          },
+          {
+            if: (a) => a.status === 415 && type.includes('version'),
+            diagnosis: 'parameter-refused',
+            message: `Content-Type: ${type} was refused, and with charset=utf-8 it was taken. A media type may have any parameters.`,
+          },
           {
             if: (a) => a.status === 415 && type.includes(';'),
             diagnosis: 'charset-refused',
             message: `Content-Type: ${type} was refused. What stands after the semicolon is a parameter, and not part of the media type.`,
           },
         ]);
-      }
+      });
       (await send(t, 'Application/JSON')).expectStatus(201, [
         {
           if: (a) => a.status === 415,
@@ -682,6 +727,21 @@ export default suite(
           'Content-Type: application/json-patch+json was taken. It begins like application/json and is another type: compare the whole media type.',
         ],
         [
+          'application/json5',
+          'type-prefix',
+          'Content-Type: application/json5 was taken. It begins like application/json and is another type: compare the whole media type.',
+        ],
+        [
+          'text/json',
+          'type-includes',
+          'Content-Type: text/json was taken. It is another media type than application/json: compare the whole media type.',
+        ],
+        [
+          'application.json',
+          'type-by-pattern',
+          'Content-Type: application.json was taken, which is no media type at all. In a regular expression a dot stands for any character: compare texts.',
+        ],
+        [
           'text/plain; x=application/json',
           'type-includes',
           'Content-Type: text/plain; x=application/json was taken. The media type is text/plain here; the rest is a parameter.',
@@ -692,12 +752,20 @@ export default suite(
           'Content-Type: text/application/json was taken. Compare the whole media type, not a part of it.',
         ],
       ] as const;
-      for (const [[, diagnosis, message], answer] of await askAll(t, wrong, (part, [type]) =>
-        send(part, type),
-      )) {
+      await t.each(wrong, async (part, [type, diagnosis, message]) => {
+        const answer = await send(part, type);
         answer.expectStatus(415, [{ if: (a) => a.status < 400, diagnosis, message }, status]);
         expectReason(answer);
-      }
+      });
+      const nothing = await post(t, '', { headers: { 'Content-Type': 'text/plain' } });
+      nothing.expectStatus(415, [
+        {
+          if: (a) => a.status === 400,
+          diagnosis: 'type-checked-late',
+          message:
+            'An empty body that was declared as text/plain got 400. The media type comes first: 415, whatever the body holds.',
+        },
+      ]);
       (await send(t, undefined)).expectStatus(415, [
         {
           if: (a) => a.status === 500,
@@ -822,6 +890,16 @@ export default suite(
         },
       ]);
       expectReason(new Answer(stopped));
+      new Answer(stopped).expect(
+        /\bclose\b/i.test(new Answer(stopped).header('Connection') ?? ''),
+        {
+          diagnosis: 'header-replaced',
+          message:
+            'server.ts had set Connection: close before it called sendJSON, for the rest of the body will not be read, and the answer says something else. Leave the header fields alone that were set before.',
+          expected: 'Connection: close',
+          actual: `Connection: ${brief(new Answer(stopped).header('Connection') ?? '(none)')}`,
+        },
+      );
 
       // A body without end, from a client that does not listen.
       const flood = t.connect();

@@ -1,5 +1,5 @@
 // Wrong: what cannot be sent is answered with an error text and status 200.
-// Fails: step 2, broken-success
+// Fails: step 2, error-without-500
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { finished } from 'node:stream';
 
