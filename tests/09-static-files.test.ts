@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { basename, join, sep } from 'node:path';
 import { Answer, type Cause } from '../scripts/kernel/answer.ts';
 import { brief, type Exchange } from '../scripts/kernel/exchange.ts';
-import { StepFailure } from '../scripts/kernel/failure.ts';
+import { StepFailure, type Failure } from '../scripts/kernel/failure.ts';
 import { suite, type Place, type StepTest } from '../scripts/kernel/suite.ts';
 import { requestBytes, type OutcomeCauses, type Trial } from '../scripts/kernel/trial.ts';
 
@@ -49,6 +49,7 @@ function plant({ trusted, cwd, random: t }: Place): Tree {
     'site-private/secret.txt',
     'site/.env',
     'site/.git/config',
+    'site/.well-known/notes.txt',
     'site/docs/.draft.html',
   ]) {
     file(name, `${name}: ${secret}\n`);
@@ -64,6 +65,7 @@ function plant({ trusted, cwd, random: t }: Place): Tree {
     file(`site/${name}`);
   }
   for (const { name } of oddNames) file(`site/${name}`);
+  file('.store/home/plain.txt');
   fs.mkdirSync(join(root, 'nested', 'index.html'), { recursive: true });
   fs.mkdirSync(join(root, 'portal'));
   file('site/nothing.txt', '');
@@ -75,6 +77,7 @@ function plant({ trusted, cwd, random: t }: Place): Tree {
     fs.symlinkSync('../../secret.txt', join(root, 'portal', 'index.html'), 'file');
     fs.symlinkSync('nowhere.txt', join(root, 'dangling.txt'), 'file');
     fs.symlinkSync('loop.txt', join(root, 'loop.txt'), 'file');
+    fs.symlinkSync(join('.store', 'home'), join(base, 'way'), 'dir');
   } catch {
     tree.links = false; // Windows lets only some users make links.
   }
@@ -104,7 +107,7 @@ const notUtf8: Cause = {
   if: (a) => a.status === 404,
   diagnosis: 'decoded-not-as-utf8',
   message:
-    'A name with a space is found and this one is not. The escapes of a path are bytes of UTF-8: one letter may take several of them.',
+    'A name with a space is found and this one is not. The escapes of a path are bytes of UTF-8: one letter may take several of them. And once decoded, a name stays as it is: normalize may write its letters in other bytes.',
 };
 
 /** Names that need decoding, from the plain case to the odd ones; each with what else may be wrong with it. */
@@ -131,6 +134,16 @@ const oddNames: { name: string; target: string; cause?: Cause }[] = [
       diagnosis: 'decoded-twice',
       message:
         'The file is called 100%.txt and was asked for as 100%25.txt. Decoded once, that is its name; decode it once and no more.',
+    },
+  },
+  {
+    name: '%41.txt',
+    target: '/%2541.txt',
+    cause: {
+      if: (a) => a.status === 404,
+      diagnosis: 'decoded-twice',
+      message:
+        'The file is called %41.txt and was asked for as %2541.txt. Decoded once, that is its name; decoded twice, it is A.txt.',
     },
   },
   {
@@ -283,21 +296,29 @@ function addsTheSlash(answer: Answer): boolean {
   return redirect && new URL(location, asked).pathname === `${new URL(asked).pathname}/`;
 }
 
-const promisedTooEarly: OutcomeCauses = {
-  'connection-closed': {
-    diagnosis: 'promised-too-early',
-    message:
-      'The connection was closed without a response. Was status 200 set before it was known that a file can be sent? Once writeHead has run, no 404 can follow.',
-  },
+const promisedTooEarly: Failing = {
+  diagnosis: 'promised-too-early',
+  message:
+    'The connection was closed without a response. Was status 200 set before it was known that a file can be sent? Once writeHead has run, no 404 can follow.',
 };
 /** In /nested/ even index.html is a folder. */
-const folderOpened: OutcomeCauses = {
-  'connection-closed': {
-    diagnosis: 'promised-too-early',
-    message:
-      'The connection was closed without a response. The index.html in this folder is a folder itself, so there is no file to send: 404. Was status 200 set before that was known? Once writeHead has run, no 404 can follow.',
-  },
+const folderOpened: Failing = {
+  diagnosis: 'promised-too-early',
+  message:
+    'The connection was closed without a response. The index.html in this folder is a folder itself, so there is no file to send: 404. Was status 200 set before that was known? Once writeHead has run, no 404 can follow.',
 };
+
+/** A GET; `closed` says what it means when the connection is closed and not one byte has come. */
+async function getOr(t: Trial, target: string, closed: Failing): Promise<Answer> {
+  try {
+    return await t.get(target);
+  } catch (error) {
+    const failure = error instanceof StepFailure ? error.failure : undefined;
+    if (failure?.diagnosis !== 'connection-closed' || failure.exchange?.received.length !== 0)
+      throw error;
+    throw new StepFailure({ ...failure, ...closed });
+  }
+}
 
 // ---------------------------------------------------------------------------------------------
 // Step 2
@@ -385,7 +406,14 @@ const waysOut = (tree: Tree): WayOut[] => [
   },
 ];
 
-const hidden = ['/.env', '/.git/config', '/docs/.draft.html', '/%2eenv', '/docs%2f.draft.html'];
+const hidden = [
+  '/.env',
+  '/.git/config',
+  '/.well-known/notes.txt',
+  '/docs/.draft.html',
+  '/%2eenv',
+  '/docs%2f.draft.html',
+];
 
 async function staysInside(t: Trial, tree: Tree, target: string, leak: Failing): Promise<void> {
   const answer = await t.get(target, {
@@ -447,6 +475,66 @@ const missing: Cause[] = [
       'That there is no such file is no failure of the server. Look at the code of the error: ENOENT is not the only one that means "not there" (ENOTDIR, ELOOP, ENAMETOOLONG), and a folder or a socket is not a file that can be sent.',
   },
 ];
+
+/** Names that are nearly those of files. */
+const nearly = new Map<string, Cause[]>(
+  (
+    [
+      ['/index', 'index.html'],
+      ['/docs/deep/note', 'note.txt'],
+      ['/plain.txt%20', 'plain.txt'],
+    ] as const
+  ).map(([target, name]) => [
+    target,
+    [
+      {
+        if: (a) => a.status === 200,
+        diagnosis: 'name-mended',
+        message: `${target} was answered with 200, although there is only ${name}. ${target.endsWith('%20') ? 'A blank at the end belongs to the name' : 'No extension is added to a name'}: what is not there under exactly this name is a 404.`,
+      },
+    ],
+  ]),
+);
+
+/** The root may be reached through a link, and lie in a hidden folder: for a moment it does. */
+async function servesThroughALink(t: Trial, tree: Tree): Promise<void> {
+  if (!tree.links) return;
+  const elsewhere = join(tree.base, '.store', 'site');
+  fs.renameSync(tree.root, elsewhere);
+  let answer: Answer;
+  try {
+    fs.symlinkSync(join('.store', 'site'), tree.root, 'dir');
+    answer = await t.get('/plain.txt');
+  } finally {
+    fs.rmSync(tree.root, { force: true });
+    fs.renameSync(elsewhere, tree.root);
+  }
+  const found = (a: Answer): boolean => a.status === 200 || todo(a) > 4;
+  if (found(answer)) return;
+  // A program may have asked for its root's real path when it started.
+  const hiddenRoot = join(tree.base, '.store', 'home');
+  const shown = (a: Answer): Pick<Failure, 'expected' | 'actual'> => ({
+    expected: 'status 200',
+    actual: `status ${a.status}`,
+  });
+  const ask = async (root: string): Promise<Answer> =>
+    t.on(await t.start({ env: { STATIC_ROOT: root } })).get('/plain.txt');
+  const linked = await ask(join(tree.base, 'way'));
+  if (found(linked)) return;
+  const plain = await ask(hiddenRoot);
+  plain.expect(found(plain), {
+    diagnosis: 'root-in-hidden-folder',
+    message:
+      'The root lay in a folder whose name begins with a dot, and no file was found. What is hidden is decided by the name that the client asks for, not by where the root lies.',
+    ...shown(plain),
+  });
+  linked.fail({
+    diagnosis: 'root-through-link',
+    message:
+      'STATIC_ROOT was a symbolic link to the root, and no file was found. realpath gives the path of the file without links; compare it with the realpath of the root, which may be reached through a link itself.',
+    ...shown(linked),
+  });
+}
 
 const special =
   'something in the folder that is neither file nor folder (a named pipe or a socket)';
@@ -630,6 +718,13 @@ function rightFile(answer: Answer, content: Buffer, kind?: Kind): void {
   const { target } = answer.exchange;
   answer.expectStatus(200);
   if (kind) rightType(answer, kind);
+  const encoding = answer.header('Content-Encoding');
+  answer.expect(encoding === undefined || /^identity$/i.test(encoding), {
+    diagnosis: 'encoding-claimed',
+    message: `The response to ${target} has Content-Encoding: ${brief(encoding ?? '')}, which nobody asked for: a client unpacks such a body first. Send the file's bytes as they are, without this field.`,
+    expected: 'no Content-Encoding',
+    actual: `Content-Encoding: ${brief(encoding ?? '')}`,
+  });
   const replaced = Buffer.from('\ufffd');
   const damaged = answer.body.includes(replaced) && !content.includes(replaced);
   answer.expect(!damaged, {
@@ -987,6 +1082,7 @@ async function outlivesItsClients(t: Trial, tree: Tree): Promise<void> {
     actual: named(open),
     exchange: undefined,
   });
+  const logged = t.program.stderr.length;
   const leave = async (inTheMiddle: boolean): Promise<void> => {
     const connection = t.connect();
     await connection.write(whole(t, '/big.bin'));
@@ -996,13 +1092,16 @@ async function outlivesItsClients(t: Trial, tree: Tree): Promise<void> {
   for (const inTheMiddle of [true, false]) {
     const clients = inTheMiddle ? broken / 4 : (broken * 3) / 4;
     await Promise.all(Array.from({ length: clients }, () => leave(inTheMiddle)));
-    if (
-      await t.settle().then(
-        () => false,
-        () => true,
-      )
-    ) {
-      const error = /\w*Error.*/.exec(t.program.stderr)?.[0] ?? `exit code ${t.program.exit?.code}`;
+    const died: unknown = await t.settle().then(
+      () => undefined,
+      (failure: unknown) => failure,
+    );
+    if (died !== undefined) {
+      // The judge stops a program that takes too much, and that has other reasons.
+      if (died instanceof StepFailure && died.failure.diagnosis.startsWith('too-much')) throw died;
+      const error =
+        /\w*Error.*/.exec(t.program.stderr.slice(logged))?.[0] ??
+        `exit code ${t.program.exit?.code}`;
       t.fail({
         diagnosis: 'client-left-crash',
         message: error.includes('ERR_STREAM_UNABLE_TO_PIPE')
@@ -1035,12 +1134,16 @@ export default suite(
   '09-static-files',
   {
     'Let only GET and HEAD in': on(async (t, tree) => {
+      const gone = `/${t.word()}.html`;
       await each(
         t,
-        ['POST', 'PUT', 'PATCH', 'DELETE'].map((method) => async () => {
+        [
+          ...['POST', 'PUT', 'PATCH', 'DELETE'].map((method) => [method, '/plain.txt'] as const),
+          ['POST', gone] as const,
+        ].map(([method, target]) => async () => {
           const answer = await t.send({
             method,
-            target: '/plain.txt',
+            target,
             ...(method !== 'DELETE' && { body: 'x=1' }),
           });
           turnedDown(
@@ -1053,6 +1156,11 @@ export default suite(
                 if: (a) => a.status === 200,
                 diagnosis: 'method-ignored',
                 message: `${method} got the file as if it were a GET. A method that this handler does not know gets 405.`,
+              },
+              {
+                if: (a) => a.status === 404 && target === gone,
+                diagnosis: 'method-asked-late',
+                message: `${method} ${target} was answered with 404, and ${method} of a file that is there with 405. The method comes first: what is not let in does not get as far as looking for a file.`,
               },
               {
                 if: (a) => a.status === 404,
@@ -1114,24 +1222,28 @@ export default suite(
             },
           ]);
         }),
-        ...['/plain.txt?v=2', '/plain.txt?', '/plain.txt?a=%zz&b=%', '/plain.txt?next=/x?y=.z'].map(
-          (target) => async () => {
-            letOn(await t.get(target), 2, [
-              {
-                if: (a) => a.status === 400,
-                diagnosis: 'query-decoded',
-                message:
-                  'The query string decided about the file. It is no part of the name: cut it off first, whatever it holds, and decode the rest.',
-              },
-              {
-                if: (a) => a.status === 404 || a.status === 403,
-                diagnosis: 'query-in-name',
-                message:
-                  'The same target without its query string names a file. The query string is no part of the name: cut it off.',
-              },
-            ]);
-          },
-        ),
+        ...[
+          '/plain.txt?v=2',
+          '/plain.txt?',
+          '/plain.txt?a=%zz&b=%',
+          '/plain.txt?next=/x?y=.z',
+          '/plain.txt?x=../..',
+        ].map((target) => async () => {
+          letOn(await t.get(target), 2, [
+            {
+              if: (a) => a.status === 400,
+              diagnosis: 'query-decoded',
+              message:
+                'The query string decided about the file. It is no part of the name: cut it off first, whatever it holds, and decode the rest.',
+            },
+            {
+              if: (a) => a.status === 404 || a.status === 403,
+              diagnosis: 'query-in-name',
+              message:
+                'The same target without its query string names a file. The query string is no part of the name: cut it off.',
+            },
+          ]);
+        }),
         ...malformed.map((target) => async () => {
           const answer = await t.get(target, {
             causes: {
@@ -1221,7 +1333,7 @@ export default suite(
               diagnosis: failing?.diagnosis ?? 'target-threw',
               message:
                 failing?.message ??
-                `GET ${target} was answered with a 5xx. new URL() throws on a text that is no URL, and it takes what follows "//" for the name of another host, which may be nonsense.`,
+                `GET ${target} was answered with a 5xx: something threw. If it was new URL(): that throws on a text that is no URL, and it takes what follows "//" for the name of another host, which may be nonsense.`,
               expected: 'a status below 500',
               actual: `status ${answer.status}`,
             });
@@ -1276,6 +1388,9 @@ export default suite(
         '/empty',
         '/nested/',
         `/${word.repeat(50)}`,
+        '/index',
+        '/docs/deep/note',
+        ...(process.platform === 'win32' ? [] : ['/plain.txt%20']),
       ];
       await each(t, [
         ...tree.special.map((target) => async () => {
@@ -1295,13 +1410,16 @@ export default suite(
           );
         }),
         ...gone.map((target) => async () => {
-          const answer = await t.get(target, {
-            causes: target === '/nested/' ? folderOpened : promisedTooEarly,
-          });
-          if (!addsTheSlash(answer)) turnedDown(answer, tree, 4, [404], missing);
+          const nested = target === '/nested/';
+          const answer = await getOr(t, target, nested ? folderOpened : promisedTooEarly);
+          if (addsTheSlash(answer)) return;
+          turnedDown(answer, tree, 4, nested ? [404, 403] : [404], [
+            ...(nearly.get(target) ?? []),
+            ...missing,
+          ]);
         }),
         ...(tree.links ? linksOut : []).map(({ target, failing }) => async () => {
-          const answer = await t.get(target, { causes: promisedTooEarly });
+          const answer = await getOr(t, target, promisedTooEarly);
           answer.expect(!answer.text.includes(tree.secret), {
             ...failing,
             expected: 'status 404',
@@ -1310,16 +1428,10 @@ export default suite(
           turnedDown(answer, tree, 4, [404, 403], missing);
         }),
         ...(tree.links ? ['/dangling.txt', '/loop.txt'] : []).map((target) => async () => {
-          turnedDown(
-            await t.get(target, { causes: promisedTooEarly }),
-            tree,
-            4,
-            [404, 403],
-            missing,
-          );
+          turnedDown(await getOr(t, target, promisedTooEarly), tree, 4, [404, 403], missing);
         }),
         ...['/', '/?v=2', '/docs/', '/docs', '/docs/deep/note.txt'].map((target) => async () => {
-          const answer = await t.get(target, { causes: promisedTooEarly });
+          const answer = await getOr(t, target, promisedTooEarly);
           if (addsTheSlash(answer)) return;
           letOn(answer, 4, [
             {
@@ -1341,11 +1453,13 @@ export default suite(
           ]);
         }),
       ]);
+      await servesThroughALink(t, tree);
     }),
 
     'Describe the file before sending': on(async (t, tree) => {
       const word = t.word();
-      letOn(await t.get('/plain.txt', { causes: promisedTooEarly }), 5);
+      letOn(await getOr(t, '/plain.txt', promisedTooEarly), 5);
+      await t.settle(); // Who dies of that must not take the first HEAD along.
       const pages: { name: string; kind: Kind }[] = [
         ...kinds.map((kind) => ({ name: `${word}${kind.extension}`, kind })),
         ...kinds.map((kind) => ({ name: `${word}-up${kind.extension.toUpperCase()}`, kind })),
