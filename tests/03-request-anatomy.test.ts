@@ -822,7 +822,7 @@ export default suite(
 
     async 'Read the query'(t) {
       const [one, two, three] = [t.word(), t.word(), t.word()];
-      const page = t.int(2, 9000);
+      const page = t.int(2, 900) * 10;
       const asked = (
         query: string,
         wanted: Members,
@@ -986,6 +986,19 @@ export default suite(
             '?q=100% stopped the whole server: decodeURIComponent() throws on an escape that means nothing. searchParams never throws.',
           ),
         ),
+        asked(
+          '',
+          { q: one, page },
+          [
+            when(
+              'q',
+              is(null),
+              'absolute-form-without-query',
+              'The target was a whole URL, http://…/search?q=…, and its query was not read. It counts like that of a path.',
+            ),
+          ],
+          { target: `http://${two}.example/search?page=${page}&q=${one}` },
+        ),
         asked(`?q=${one}&q=${two}`, { q: one }, [
           when(
             'q',
@@ -1001,9 +1014,15 @@ export default suite(
           ),
         ]),
         asked(
-          `?q=+Tea%20${one}+&tag=${one},B&tag=${one},B`,
+          `?Q=${two}&q=+Tea%20${one}+&tag=${one},B&tag=${one},B`,
           { q: ` Tea ${one} `, tags: [`${one},B`, `${one},B`] },
           [
+            when(
+              'q',
+              is(two),
+              'parameter-name-case',
+              '"q" is the value of Q. The names of parameters are case-sensitive: Q is another one than q.',
+            ),
             when(
               'q',
               (value) => value === `Tea ${one}`,
