@@ -29,7 +29,7 @@ export function serveStatic(root: string) {
       return refuse(res, 405);
     }
 
-    if ((req.url ?? '').includes('..')) return refuse(res, 404);
+    if ((req.url ?? '').split('?')[0]?.includes('..')) return refuse(res, 404);
     let name: string;
     try {
       name = decodeURIComponent((req.url ?? '').split('?')[0] ?? '');

@@ -1,5 +1,5 @@
 // Wrong: refuses the method and goes on to look for the file. (Y-02)
-// Fails: step 6, ran-on-after-answer
+// Fails: step 1, ran-on-after-answer
 import { open, realpath, stat } from 'node:fs/promises';
 import { STATUS_CODES, type IncomingMessage, type ServerResponse } from 'node:http';
 import { extname, join, sep } from 'node:path';

@@ -1,12 +1,12 @@
 // Wrong: an error of the stream is answered with a second head. (Y-06)
 // Fails: step 6, answered-after-head
 // Only: linux
-import { createReadStream, realpath, stat } from 'node:fs';
+import { createReadStream, realpath, realpathSync, stat } from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { extname, join, sep } from 'node:path';
 import { pipeline } from 'node:stream';
 
-const root = process.env['STATIC_ROOT'] ?? join(import.meta.dirname, 'public');
+const root = realpathSync(process.env['STATIC_ROOT'] ?? join(import.meta.dirname, 'public'));
 
 const types = new Map([
   ['.html', 'text/html; charset=utf-8'],
