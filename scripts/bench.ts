@@ -10,14 +10,13 @@ import {
 } from 'node:fs';
 import { cpus, totalmem } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { scratchProject } from './bench/scratch.ts';
 import { Terminal } from './bench/pty.ts';
 import { writeTable } from './bench/table.ts';
 import { allLessons, findLesson, type Lesson } from './kernel/course.ts';
 import { UsageError } from './kernel/failure.ts';
 import { cleanSolution, solutionSource } from './kernel/stub.ts';
-import { exitWith } from './show/exit.ts';
+import { exitWith, words } from './show/exit.ts';
 import { plain } from './show/style.ts';
 
 const usage = `npm run bench                     every lesson; writes the table in README.md
@@ -25,7 +24,7 @@ npm run bench -- 3 router         only these lessons; prints, writes nothing
   --saves N    saves for each lesson (15)
   --no-tests   leaves out the time of the whole "npm test"`;
 
-const { values, positionals } = parseArgs({
+const { values, positionals } = words({
   options: {
     saves: { type: 'string', default: '15' },
     'no-tests': { type: 'boolean' },

@@ -2,14 +2,14 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { availableParallelism } from 'node:os';
-import { parseArgs } from 'node:util';
 import { layOut, loadSuite } from './kernel/catalogue.ts';
 import { allLessons, findLesson, projectRoot, type Lesson } from './kernel/course.ts';
 import { brief } from './kernel/exchange.ts';
+import { UsageError } from './kernel/failure.ts';
 import { judge } from './kernel/judge.ts';
 import { cleanSolution, solutionSource } from './kernel/stub.ts';
 import { mutantsOf, type Mutant } from './mutate/mutants.ts';
-import { exitWith } from './show/exit.ts';
+import { exitWith, words } from './show/exit.ts';
 
 const usage = `npm run mutate                 every lesson; writes the figures into solutions/README.md
 npm run mutate -- 3 router     only these lessons; writes nothing
@@ -19,7 +19,7 @@ A mutant that no test notices must be explained in tests/mutants/NN-name.json (o
 nothing that the lesson promises.
 Exit status: 0 every survivor is explained, and every explanation needed; 1 otherwise.`;
 
-const { values, positionals } = parseArgs({
+const { values, positionals } = words({
   options: { jobs: { type: 'string' }, help: { type: 'boolean' } },
   allowPositionals: true,
 });
@@ -98,10 +98,13 @@ await exitWith(async () => {
     console.log(usage);
     return 0;
   }
+  const jobs = Number(values.jobs ?? availableParallelism());
+  if (!Number.isInteger(jobs) || jobs < 1 || jobs > 64)
+    throw new UsageError(`--jobs takes a whole number from 1 to 64, not "${values.jobs}".`);
   const lessons = positionals.length > 0 ? positionals.map(findLesson) : allLessons();
   const figures: Figure[] = [];
   for (const lesson of lessons) {
-    const figure = await mutateLesson(lesson, Number(values.jobs) || availableParallelism());
+    const figure = await mutateLesson(lesson, jobs);
     figures.push(figure);
     console.log(
       `${lesson.name}: ${figure.killed} killed, ${figure.explained} change nothing, ${figure.survivors.length} survive: ${share(figure)} %`,

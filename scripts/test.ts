@@ -3,16 +3,15 @@ import { spawn } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join, relative } from 'node:path';
-import { parseArgs } from 'node:util';
 import { projectRoot } from './kernel/course.ts';
 import { UsageError } from './kernel/failure.ts';
 import { loaderWords } from './kernel/program.ts';
-import { exitWith } from './show/exit.ts';
+import { exitWith, words } from './show/exit.ts';
 
 const usage = `npm test                 every test
 npm test -- kernel 05    only the files whose path holds one of these words`;
 
-const { values, positionals } = parseArgs({
+const { values, positionals } = words({
   options: { help: { type: 'boolean' } },
   allowPositionals: true,
 });

@@ -1,11 +1,12 @@
 /** The catalogue: for each lesson programs that must fail, each for its reason, and programs that must pass. */
 import { existsSync } from 'node:fs';
-import { cp, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { cp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { findLesson, projectRoot, solutionsDir, type Lesson } from './course.ts';
 import { UsageError } from './failure.ts';
 import { judge, type JudgeOptions } from './judge.ts';
+import { scratchFolder } from './leftovers.ts';
 import type { Result } from './result.ts';
 import { stubOf } from './stub.ts';
 import type { Suite } from './suite.ts';
@@ -115,9 +116,7 @@ export async function layOut(
   lesson: Lesson,
   path?: string,
 ): Promise<{ dir: string; remove: () => Promise<void> }> {
-  const scratch = join(projectRoot, '.workbook', 'run');
-  await mkdir(scratch, { recursive: true });
-  const base = await mkdtemp(join(scratch, `${lesson.name}-`));
+  const base = scratchFolder(join(projectRoot, '.workbook', 'run'), 'target');
   const dir = join(base, 'lessons');
   for (const { name } of withNeeds(lesson))
     await cp(join(solutionsDir, name), join(dir, name), { recursive: true });

@@ -16,6 +16,9 @@ export interface WaitOptions {
 
 export const defaults = { limitMs: 1000, maxBytes: 4 * 1024 * 1024 };
 
+/** So many bytes are kept that no answer has taken. */
+const maxKept = 64 * 1024 * 1024;
+
 /** Where the first of several requests that were sent ends; a chunked one, or half a one, is all that was sent. */
 function endOfRequest(sent: Buffer): number {
   const end = sent.indexOf('\r\n\r\n') + 4;
@@ -250,6 +253,8 @@ export class Connection {
   }
 
   #take(data: Buffer): void {
+    // Nobody waits for so much: what is not read stays with the sender.
+    if (this.#length > maxKept) this.#socket.pause();
     this.#times.firstByte ??= this.#now();
     this.#times.lastByte = this.#now();
     if (this.#skipping > 0) {

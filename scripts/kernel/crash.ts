@@ -20,11 +20,15 @@ interface Frame {
   line: number;
 }
 
+const maxFrame = 500;
+
 function frames(text: string): Frame[] {
   const found: Frame[] = [];
-  for (const match of text.matchAll(
-    /((?:file:\/\/)?(?:\/|[A-Za-z]:[\\/])[^\s()]*?[^\s():]):(\d+)(?::\d+)?/g,
-  )) {
+  // Stack frames are short lines; the rest is what somebody printed.
+  const lines = text.split('\n').filter((line) => line.length < maxFrame);
+  for (const match of lines
+    .join('\n')
+    .matchAll(/((?:file:\/\/)?(?:\/|[A-Za-z]:[\\/])[^\s()]*?[^\s():]):(\d+)(?::\d+)?/g)) {
     const [, path = '', line] = match;
     let file = path;
     try {

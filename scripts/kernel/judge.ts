@@ -93,8 +93,11 @@ export async function judge(suite: Suite, options: JudgeOptions = {}): Promise<R
     run.texts = inspect(target, lesson);
     result.steps = await run.steps();
     if (result.steps.some((step) => step.status !== 'pass')) result.status = 'fail';
-    if (result.steps.some((step) => step.status === 'fail' && step.diagnosis !== 'not-done-yet'))
-      await blameEarlierLessons(lesson, target, options);
+    const failing = result.steps.some(
+      (step) => step.status === 'fail' && step.diagnosis !== 'not-done-yet',
+    );
+    // A learner is sent to the earlier lesson; of somebody else's program the steps that passed count.
+    if (failing && run.trusted) await blameEarlierLessons(lesson, target, options);
   } catch (error) {
     if (!(error instanceof ProgramFault)) throw error;
     result.status = 'error';

@@ -3,6 +3,8 @@
  * framing, the header fields as sent, bytes after the end.
  */
 
+import { brief } from './exchange.ts';
+
 export type Framing = 'content-length' | 'chunked' | 'close' | 'none';
 
 export interface Message {
@@ -34,9 +36,36 @@ export interface ReadOptions {
 
 const headEnd = Buffer.from('\r\n\r\n');
 
+/** A longer head, and more interim responses than this, are not read: nobody means them. */
+const bounds = { headBytes: 64 * 1024, interim: 100 };
+
 /** Reads the first response in `bytes`. Interim responses (1xx but 101) are skipped (RFC 9110, 15.2). */
 export function readMessage(bytes: Buffer, options: ReadOptions): Reading {
+  for (let skipped = 0; skipped <= bounds.interim; skipped++) {
+    const reading = readOne(bytes, options);
+    if (reading.state !== 'interim') return reading;
+    bytes = reading.rest;
+  }
+  return { state: 'not-http', why: `more than ${bounds.interim} interim responses came` };
+}
+
+const shown = (text: string): string => JSON.stringify(brief(text));
+
+/** White space around a field's value is not part of it (RFC 9112, 5). */
+const trimmed = (text: string): string => {
+  let [from, to] = [0, text.length];
+  while (from < to && (text[from] === ' ' || text[from] === '\t')) from++;
+  while (to > from && (text[to - 1] === ' ' || text[to - 1] === '\t')) to--;
+  return text.slice(from, to);
+};
+
+function readOne(
+  bytes: Buffer,
+  options: ReadOptions,
+): Reading | { state: 'interim'; rest: Buffer } {
   const end = bytes.indexOf(headEnd);
+  if ((end < 0 ? bytes.length : end) > bounds.headBytes)
+    return { state: 'not-http', why: `its head is longer than ${bounds.headBytes} bytes` };
   const head = bytes.subarray(0, end < 0 ? bytes.length : end).toString('latin1');
   const [statusLine = '', ...fieldLines] = head.split('\r\n');
   if (end < 0) {
@@ -53,10 +82,11 @@ export function readMessage(bytes: Buffer, options: ReadOptions): Reading {
 
   const rawHeaders: [string, string][] = [];
   for (const line of fieldLines) {
-    const field = /^([^\s:]+):[ \t]*(.*?)[ \t]*$/.exec(line);
-    if (!field)
-      return { state: 'not-http', why: `this line is not a header field: ${JSON.stringify(line)}` };
-    rawHeaders.push([field[1] ?? '', Buffer.from(field[2] ?? '', 'latin1').toString('utf8')]);
+    const [name = ''] = line.split(':', 1);
+    if (!/^[^\s:]+$/.test(name) || name === line)
+      return { state: 'not-http', why: `this line is not a header field: ${shown(line)}` };
+    const value = trimmed(line.slice(name.length + 1));
+    rawHeaders.push([name, Buffer.from(value, 'latin1').toString('utf8')]);
   }
   const message: Message = {
     version: status[1] ?? '',
@@ -69,7 +99,7 @@ export function readMessage(bytes: Buffer, options: ReadOptions): Reading {
   };
   const start = end + 4;
   if (message.status >= 100 && message.status < 200 && message.status !== 101) {
-    return readMessage(bytes.subarray(start), options);
+    return { state: 'interim', rest: bytes.subarray(start) };
   }
   return readBody(bytes, start, message, options);
 }
@@ -94,7 +124,7 @@ function readBody(bytes: Buffer, start: number, message: Message, options: ReadO
   const length = values(message, 'content-length')[0];
   if (length !== undefined) {
     if (!/^\d+$/.test(length))
-      return { state: 'not-http', why: `Content-Length is ${JSON.stringify(length)}` };
+      return { state: 'not-http', why: `Content-Length is ${shown(length)}` };
     message.framing = 'content-length';
     const end = start + Number(length);
     message.body = bytes.subarray(start, end);
@@ -130,7 +160,7 @@ function readChunks(
     if (!/^[0-9a-f]+$/i.test(sizeText))
       return {
         state: 'not-http',
-        why: `a chunk's size is ${JSON.stringify(sizeText.slice(0, 20))}`,
+        why: `a chunk's size is ${shown(sizeText)}`,
       };
     const size = parseInt(sizeText, 16);
     at = lineEnd + 2;

@@ -117,6 +117,16 @@ export function marked(mark: string, group: number): number[] | undefined {
 
 export const isAlive = (pid: number): boolean => existsSync(`/proc/${pid}`);
 
+/** Resident memory of a process and all below it, in bytes; undefined where the system doesn't tell. */
+export function memoryBelow(pid: number): number | undefined {
+  const own = memory(pid);
+  if (own === undefined) return undefined;
+  const children = read(`/proc/${pid}/task/${pid}/children`)?.trim().split(' ') ?? [];
+  return children
+    .filter(Boolean)
+    .reduce((sum, child) => sum + (memoryBelow(Number(child)) ?? 0), own);
+}
+
 /** The first process at or below `pid` that runs this executable. */
 export function innermost(pid: number, executable: string): number | undefined {
   if (read(`/proc/${pid}/cmdline`)?.split('\0')[0] === executable) return pid;

@@ -112,6 +112,16 @@ export async function freePort(): Promise<number> {
 
 /** Whether somebody (else) listens on the port. */
 export async function portTaken(port: number): Promise<boolean> {
+  // On some systems a server on all addresses leaves 127.0.0.1 to others: ask whether anybody answers first.
+  const answered = await new Promise<boolean>((resolve) => {
+    const socket = net.connect({ port, host: '127.0.0.1' });
+    const over = (result: boolean): void => {
+      socket.destroy();
+      resolve(result);
+    };
+    socket.once('connect', () => over(true)).once('error', () => over(false));
+  });
+  if (answered) return true;
   const server = net.createServer();
   return new Promise((resolve) => {
     server.once('error', () => resolve(true));
@@ -361,7 +371,7 @@ export class Program {
     await Promise.all([this.ready(), this.#stripped()]);
     this.#goAt = performance.now();
     this.#watch = setInterval(() => {
-      if ((procfs.memory(this.innerPid) ?? 0) > bounds.maxMemory) this.#break('memory');
+      if ((procfs.memoryBelow(this.pid) ?? 0) > bounds.maxMemory) this.#break('memory');
     }, 50);
     this.#watch.unref();
     if (this.options.trusted)

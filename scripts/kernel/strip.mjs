@@ -1,7 +1,15 @@
 // Type stripping for Node versions that don't have it, with the library that Node itself uses, so that a program means
 // the same on all of them. What was stripped once is kept by its content: a start does not pay for it again.
 import { createHash } from 'node:crypto';
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import {
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { setFlagsFromString } from 'node:v8';
@@ -56,6 +64,7 @@ export async function strip(path) {
   }
   try {
     mkdirSync(folder, { recursive: true });
+    if (Math.random() < 0.01) prune();
     const scratch = `${file}.${process.pid}.tmp`;
     writeFileSync(scratch, code);
     renameSync(scratch, file);
@@ -63,6 +72,15 @@ export async function strip(path) {
     // A folder that can't be written to costs time, nothing else.
   }
   return code;
+}
+
+/** Every save leaves a text behind: now and then those of last week are removed. */
+function prune() {
+  const old = Date.now() - 7 * 24 * 3600 * 1000;
+  for (const name of readdirSync(folder)) {
+    const file = join(folder, name);
+    if (statSync(file).mtimeMs < old) rmSync(file, { force: true });
+  }
 }
 
 /**

@@ -5,6 +5,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { solutionsDir, type Lesson } from './course.ts';
+import { UsageError } from './failure.ts';
 
 const open = /^(\s*)\/\/#region step (\d+)(?:: (.+))?$/;
 const close = /^\s*\/\/#endregion$/;
@@ -63,9 +64,19 @@ const tidy = (lines: string[]): string =>
     .replace(/^\n+/, '')
     .trimEnd() + '\n';
 
-/** The text of the solution's file, with its markers. */
-export const solutionSource = (lesson: Lesson, file: string): string =>
-  readFileSync(join(solutionsDir, lesson.name, file), 'utf8').replaceAll('\r\n', '\n');
+/**
+ * The text of the solution's file, with its markers.
+ * @throws UsageError when it is not there
+ */
+export function solutionSource(lesson: Lesson, file: string): string {
+  try {
+    return readFileSync(join(solutionsDir, lesson.name, file), 'utf8').replaceAll('\r\n', '\n');
+  } catch {
+    throw new UsageError(
+      `solutions/${lesson.name}/${file} is not here: this copy has no reference, and stubs are made from it.`,
+    );
+  }
+}
 
 /** The stub that a solution's text stands for. */
 export const stubFrom = (solution: string, file = 'solution'): string => split(solution, file).stub;

@@ -1,7 +1,7 @@
 /** A folder shaped like `lessons/`: the learner's own, `solutions`, or somebody else's. */
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { basename, isAbsolute, join, relative, resolve } from 'node:path';
-import { findLesson, programFile, projectRoot, type Lesson } from './course.ts';
+import { findLesson, programFile, projectRoot, solutionsDir, type Lesson } from './course.ts';
 import { ProgramFault, UsageError } from './failure.ts';
 import { placeholders, solutionSource } from './stub.ts';
 
@@ -11,11 +11,17 @@ export interface Target {
   dir: string;
 }
 
-/** @throws UsageError when the folder is not there */
+/** The folder that whoever gave the command stands in: npm goes to the project's, and says where it came from. */
+export const standing = (): string => process.env['INIT_CWD'] ?? process.cwd();
+
+/**
+ * Finds a folder by the way from where the user stands, or else from the project: `solutions` means ours from anywhere.
+ * `lessons` always does, for it is what is judged when nothing is said.
+ * @throws UsageError when the folder is not there
+ */
 export function findTarget(word: string): Target {
-  const dir = isAbsolute(word)
-    ? word
-    : resolve(existsSync(resolve(word)) ? resolve(word) : join(projectRoot, word));
+  const near = resolve(standing(), word);
+  const dir = word !== 'lessons' && existsSync(near) ? near : resolve(projectRoot, word);
   if (!existsSync(dir) || !statSync(dir).isDirectory()) {
     throw new UsageError(
       `There is no folder "${word}". --target takes a folder shaped like lessons/, such as solutions.`,
@@ -101,6 +107,8 @@ export function openSteps(lesson: Lesson, texts: Map<string, string>): number[] 
   for (const [file, text] of texts) {
     const lines = text.split('\n').map(squeeze).filter(Boolean);
     const whole = `\n${lines.join('\n')}\n`;
+    // Without the reference, as in a copy for students, nobody knows the stub.
+    if (!existsSync(join(solutionsDir, lesson.name, file))) continue;
     for (const { step, lines: wanted } of placeholders(solutionSource(lesson, file), file)) {
       const block = wanted.map(squeeze).filter(Boolean).join('\n');
       // The comment alone is no proof: a learner may leave it above finished code.

@@ -187,13 +187,18 @@ class Loop {
     }
     // The learner reads now: make the next process ready, then look at the types.
     if (lesson !== this.#lesson) return;
-    this.#spare = prepare(lesson, 'lessons');
-    await Promise.all([this.#spare.rehearse(), stripsTypes || warmUp()]);
-    if (judging.signal.aborted) return;
-    this.#types = checkTypes(lesson, (remarks) => {
-      this.#remarks = remarks;
-      if (remarks.length > 0) this.#draw();
-    });
+    try {
+      this.#spare = prepare(lesson, 'lessons');
+      await Promise.all([this.#spare.rehearse(), stripsTypes || warmUp()]);
+      if (judging.signal.aborted) return;
+      this.#types = checkTypes(lesson, (remarks) => {
+        this.#remarks = remarks;
+        if (remarks.length > 0) this.#draw();
+      });
+    } catch {
+      // Without it the next verdict takes longer, and nothing else.
+      this.#spare = undefined;
+    }
   }
 
   #draw(top = 0): void {
@@ -313,6 +318,17 @@ class Loop {
 
   #key(text: string, key: Key): void {
     if (key.ctrl && key.name === 'c') return this.#quit();
+    try {
+      this.#act(text, key);
+    } catch (error) {
+      // A file that the view needs is missing, say: that is no reason to end.
+      this.#view = 'verdict';
+      this.#notice = error instanceof Error ? error.message : String(error);
+      this.#draw();
+    }
+  }
+
+  #act(text: string, key: Key): void {
     this.#notice = '';
     if (this.#question) {
       const { yes } = this.#question;
@@ -413,8 +429,19 @@ class Loop {
   }
 
   #serverPort = 3000;
+  #toggling = false;
 
   async #toggleServer(): Promise<void> {
+    if (this.#toggling) return;
+    this.#toggling = true;
+    try {
+      await this.#turnServer();
+    } finally {
+      this.#toggling = false;
+    }
+  }
+
+  async #turnServer(): Promise<void> {
     if (this.#server) {
       await this.#server.stop();
       this.#server = undefined;

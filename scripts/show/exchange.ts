@@ -24,7 +24,9 @@ const shortened = (line: string): string =>
 
 function block(text: string, style: Style): string[] {
   const lines = text.replace(/\n$/, '').split('\n');
-  const shown = lines.slice(0, maxLines).flatMap((line) => wrap(shortened(line), style.width, '    '));
+  const shown = lines
+    .slice(0, maxLines)
+    .flatMap((line) => wrap(shortened(line), style.width, '    '));
   const more = lines.length - maxLines;
   return [...shown, ...(more > 0 ? [`    … (${more} more lines)`] : [])].map((line) =>
     (line === '' ? '    ' : line).trimEnd(),

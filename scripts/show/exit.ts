@@ -1,4 +1,5 @@
 /** How every command ends: with an exit status, and with one sentence where it was used wrongly. */
+import { parseArgs, type ParseArgsConfig } from 'node:util';
 import { UsageError } from '../kernel/failure.ts';
 import { brief } from '../kernel/exchange.ts';
 
@@ -20,6 +21,19 @@ export async function exitWith(command: () => Promise<number> | number): Promise
   }
   await flushed();
   process.exit(status);
+}
+
+/** The words of the command line. Ends the process with status 2 and one sentence where there is one that nobody knows. */
+export function words<T extends ParseArgsConfig>(config: T): ReturnType<typeof parseArgs<T>> {
+  try {
+    return parseArgs(config);
+  } catch (error) {
+    const [sentence = ''] = String(error instanceof Error ? error.message : error).split(
+      /\.?\n|\. /,
+    );
+    console.error(`${sentence}. "--help" shows what there is.`);
+    process.exit(2);
+  }
 }
 
 /** Waits until standard output has taken everything: a pipe may be slow, and process.exit does not wait. */

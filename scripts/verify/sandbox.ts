@@ -1,14 +1,15 @@
 /** A scratch copy of the project as a learner has it on arriving at a lesson; what runs in it touches nothing else. */
 import { existsSync } from 'node:fs';
-import { cp, mkdir, mkdtemp, readdir, realpath, rm, symlink, writeFile } from 'node:fs/promises';
+import { cp, mkdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join, relative, sep } from 'node:path';
 import { allLessons, projectRoot, solutionsDir } from '../kernel/course.ts';
+import { scratchFolder } from '../kernel/leftovers.ts';
 import { cleanSolution, solutionSource, stubOf } from '../kernel/stub.ts';
 
 /** What no command of a README needs; the catalogue's programs are many. */
 const leftOut =
-  /^(?:node_modules|\.git|\.workbook|coverage|tests\/(?:wrong|valid|golden|attacks))$/;
+  /^(?:(?:.*\/)?node_modules|\.git|\.workbook|coverage|tests\/(?:wrong|valid|golden|attacks))$/;
 
 export class Sandbox {
   readonly root: string;
@@ -24,7 +25,7 @@ export class Sandbox {
    * @param arrivedAt the lesson's number: those before it are done, it and those after are stubs; 0 for a fresh clone
    */
   static async create(arrivedAt: number): Promise<Sandbox> {
-    const sandbox = new Sandbox(await realpath(await mkdtemp(join(tmpdir(), 'workbook-verify-'))));
+    const sandbox = new Sandbox(scratchFolder(tmpdir(), 'workbook-verify'));
     await mkdir(sandbox.home);
     await cp(projectRoot, sandbox.root, {
       recursive: true,

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { layOut } from '../../scripts/kernel/catalogue.ts';
 import { findLesson } from '../../scripts/kernel/course.ts';
-import { judge } from '../../scripts/kernel/judge.ts';
+import { judge, prepare } from '../../scripts/kernel/judge.ts';
 import type { StepResult } from '../../scripts/kernel/result.ts';
 import type { Trial } from '../../scripts/kernel/trial.ts';
 
@@ -127,6 +127,36 @@ test('requests that follow each other on one connection are shown each by itself
   });
   assert.equal(step.status, 'pass', step.message);
 });
+
+for (const [what, line, wanted] of [
+  [
+    'listens late',
+    'setTimeout(() => server.listen(Number(process.env.PORT), "127.0.0.1"), 1200);',
+    undefined,
+  ],
+  ['never listens', 'setInterval(() => {}, 1000);', 'never-listened'],
+] as const) {
+  test(`a rehearsed process of a program that ${what}`, async () => {
+    const { dir, remove } = await layOut(lesson);
+    try {
+      await writeFile(
+        join(dir, lesson.name, 'server.ts'),
+        `import http from 'node:http';\nconst server = http.createServer((_req, res) => res.end());\n${line}\n`,
+      );
+      const prepared = prepare(lesson, dir);
+      await prepared.rehearse();
+      const run = async (t: Trial): Promise<void> => {
+        await t.get('/');
+      };
+      const suite = { lesson, steps: [{ title: 'Step', run }] };
+      const result = await judge(suite, { target: dir, prepared });
+      assert.equal(result.diagnosis ?? undefined, wanted, result.message ?? '');
+      assert.equal(result.status, wanted ? 'error' : 'pass');
+    } finally {
+      await remove();
+    }
+  });
+}
 
 test('a program can be started without PORT', async () => {
   const step = await judged(answersPath, async (t) => {

@@ -102,3 +102,23 @@ for (const [what, text] of [
 ] as const) {
   test(`${what} is not HTTP`, () => assert.equal(read(text).state, 'not-http'));
 }
+
+test('what no server means is refused in good time, and told briefly', () => {
+  const began = performance.now();
+  for (const text of [
+    'HTTP/1.1 100 C\r\n\r\n'.repeat(20_000),
+    `HTTP/1.1 200 OK\r\nX: ${' '.repeat(200_000)}`,
+    `HTTP/1.1 200 OK\r\nX: a${' '.repeat(60_000)}b\r\n${'no colon '.repeat(500)}\r\n\r\n`,
+    `HTTP/1.1 200 OK\r\nContent-Length: ${'x'.repeat(50_000)}\r\n\r\n`,
+  ]) {
+    const reading = read(text);
+    assert.equal(reading.state, 'not-http');
+    assert.ok('why' in reading && reading.why.length < 150);
+  }
+  assert.ok(performance.now() - began < 1000);
+});
+
+test('white space around a value is not part of it', () => {
+  const { message } = whole('HTTP/1.1 200 OK\r\nX-A: \t a b \t\r\nContent-Length: 0\r\n\r\n');
+  assert.deepEqual(message.rawHeaders[0], ['X-A', 'a b']);
+});
