@@ -1,11 +1,19 @@
 /** `npm run grade DIR`: a folder of submissions, marks that can be trusted. */
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { randomInt } from 'node:crypto';
-import { basename, join, resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import {
+  earlierResults,
+  keepApart,
+  mustAgree,
+  readRun,
+  referenceHash,
+  type RunFile,
+} from './grade/earlier.ts';
 import { findIsolation, type Tier } from './grade/isolation.ts';
 import { findSubmissions } from './grade/intake.ts';
-import { Grader, keptResults } from './grade/grader.ts';
+import { Grader, keptResults, withNeeded } from './grade/grader.ts';
 import { Progress } from './grade/progress.ts';
 import {
   manifestHash,
@@ -18,6 +26,7 @@ import { readRoster, withRoster } from './grade/roster.ts';
 import { allLessons, findLesson, solutionsDir } from './kernel/course.ts';
 import { brief } from './kernel/exchange.ts';
 import { UsageError } from './kernel/failure.ts';
+import { standing } from './kernel/target.ts';
 import { exitWith } from './show/exit.ts';
 
 const usage = `npm run grade DIR                grades a folder that holds one folder for each submission
@@ -26,12 +35,13 @@ Flags come after "--", as in "npm run grade DIR -- --lesson 5":
   --lesson N         only this lesson; may be given several times
   --only NAME        only this submission; may be given several times. With --resume it is graded anew, and the
                      others stay in the reports as they were
-  --out OUT          where the reports go (DIR-grades, beside DIR)
+  --out OUT          where the reports go (DIR-grades, beside DIR; DIR-grades-only for --only without --resume)
   --with-reference   a lesson's earlier modules come from the reference, so that one fault isn't paid twice
   --reference DIR    a reference of your own, shaped like solutions/
   --jobs N           submissions at a time (2)
   --seed N           the same values as in an earlier run
-  --resume           takes what an earlier run into OUT has finished, and goes on; files that changed since are graded anew
+  --resume           takes what an earlier run into OUT has finished, and goes on as it began; files that changed since
+                     are graded anew
   --compare FILE     says what differs from an earlier results.json
   --roster FILE      folder,name,id,email (DIR/roster.csv, if it is there)
   --isolation TIER   "namespaces" or "process"; without it, the best that this machine has
@@ -79,22 +89,6 @@ function number(
   return Number(text);
 }
 
-/** What a run needs to be taken up again. */
-interface RunFile {
-  seed: number;
-  manifestHash: string;
-  withReference: boolean;
-  lessons: string[];
-}
-
-function readRun(file: string): RunFile | undefined {
-  try {
-    return JSON.parse(readFileSync(file, 'utf8')) as RunFile;
-  } catch {
-    return undefined;
-  }
-}
-
 /** What differs between two gradings, one line each. */
 function differences(before: GradeResults, after: GradeResults): string[] {
   const lines: string[] = [];
@@ -129,31 +123,45 @@ await exitWith(async () => {
     console.log(usage);
     return 0;
   }
-  const [dir, extra] = positionals;
-  if (dir === undefined || extra !== undefined)
+  const [given, extra] = positionals;
+  if (given === undefined || extra !== undefined)
     throw new UsageError(
       'npm run grade takes one folder, such as "npm run grade submissions". "npm run grade -- --help" shows the rest.',
     );
+  // Paths are meant from where the user stands: npm itself goes to the project's folder.
+  const path = (word: string): string => resolve(standing(), word);
+  const dir = path(given);
   const lessons = values.lesson ? values.lesson.map(findLesson) : allLessons();
   const jobs = number(values.jobs, 'jobs', 1, 64) ?? 2;
   const tier = values.isolation;
   if (tier !== undefined && tier !== 'namespaces' && tier !== 'process')
     throw new UsageError(`--isolation takes "namespaces" or "process", not "${tier}".`);
-  const everybody = findSubmissions(resolve(dir));
+  const everybody = findSubmissions(dir);
   const { only } = values;
+  const apart = only && !values.resume;
+  const out = path(values.out ?? `${dir}-grades${apart ? '-only' : ''}`);
+  keepApart(out, dir);
+  if (
+    apart &&
+    values.out &&
+    earlierResults(out)?.submissions.some(({ name }) => !only.includes(name))
+  )
+    throw new UsageError(
+      `${out} holds the results of others, which --only would replace: add --resume to keep them, or leave out --out.`,
+    );
   for (const name of only ?? [])
     if (!everybody.some((submission) => submission.name === name))
-      throw new UsageError(`There is no submission "${name}" in ${dir}.`);
-  const reference = resolve(values.reference ?? solutionsDir);
-  for (const { name, edits } of lessons) {
+      throw new UsageError(`There is no submission "${name}" in ${given}.`);
+  const reference = path(values.reference ?? solutionsDir);
+  for (const { name, edits } of withNeeded(lessons)) {
     const missing = edits.find((file) => !existsSync(join(reference, name, file)));
     if (missing) throw new UsageError(`The reference ${reference} has no ${name}/${missing}.`);
   }
-  const roster = readRoster(resolve(dir), values.roster);
+  const roster = readRoster(dir, values.roster && path(values.roster));
   let compared: GradeResults | undefined;
   if (values.compare) {
     try {
-      compared = JSON.parse(readFileSync(values.compare, 'utf8')) as GradeResults;
+      compared = JSON.parse(readFileSync(path(values.compare), 'utf8')) as GradeResults;
     } catch {
       throw new UsageError(`"${values.compare}" cannot be read as an earlier results.json.`);
     }
@@ -170,36 +178,28 @@ await exitWith(async () => {
     );
   }
 
-  const out = resolve(values.out ?? join(dir, '..', `${basename(resolve(dir))}-grades`));
   const keep = join(out, '.kept');
   const runFile = join(keep, 'run.json');
-  const earlier = values.resume ? readRun(runFile) : undefined;
+  const before = readRun(runFile);
+  const earlier = values.resume ? before : undefined;
   const hash = manifestHash(lessons);
-  const names = lessons.map(({ name }) => name);
-  if (
-    values.resume &&
-    earlier &&
-    (earlier.manifestHash !== hash ||
-      earlier.withReference !== Boolean(values['with-reference']) ||
-      earlier.lessons.join() !== names.join())
-  ) {
-    throw new UsageError(
-      'The earlier run into this folder graded other lessons, or their tests have changed since: grade anew, without --resume.',
-    );
-  }
+  const withReference = values['with-reference'] ?? false;
   const seed = number(values.seed, 'seed', 1, 2 ** 31) ?? earlier?.seed ?? randomInt(1, 2 ** 31);
-  if (!values.resume) rmSync(keep, { recursive: true, force: true });
+  const run: RunFile = {
+    schema: 'workbook/grade-run/v1',
+    seed,
+    manifestHash: hash,
+    referenceHash: referenceHash(reference, withNeeded(lessons)),
+    withReference,
+    tier: isolation.tier,
+    node: process.version,
+    lessons: lessons.map(({ name }) => name),
+  };
+  if (earlier) mustAgree(earlier, run);
+  else if (before) rmSync(keep, { recursive: true, force: true });
   mkdirSync(keep, { recursive: true });
-  writeFileSync(
-    runFile,
-    JSON.stringify({
-      seed,
-      manifestHash: hash,
-      withReference: Boolean(values['with-reference']),
-      lessons: names,
-    } satisfies RunFile),
-  );
-  const done = values.resume ? keptResults(keep) : new Map<string, GradedSubmission>();
+  writeFileSync(runFile, JSON.stringify(run));
+  const done = earlier ? keptResults(keep) : new Map<string, GradedSubmission>();
   for (const name of only ?? []) done.delete(name);
   const submissions = everybody.filter(
     ({ name }) => !only || only.includes(name) || done.has(name),
@@ -214,7 +214,7 @@ await exitWith(async () => {
     seed,
     jobs,
     isolation,
-    withReference: values['with-reference'] ?? false,
+    withReference,
     reference,
     keep,
     onDone: (submission, left) => {
@@ -245,7 +245,7 @@ await exitWith(async () => {
     platform: `${process.platform} ${process.arch}`,
     seed,
     isolation,
-    withReference: values['with-reference'] ?? false,
+    withReference,
     manifestHash: hash,
     startedAt: new Date(began).toISOString(),
     durationMs: Date.now() - began,

@@ -83,6 +83,11 @@ function stage(base: string, files: TakenFile[]): string {
 const needed = (lesson: Lesson): Lesson[] =>
   lesson.needs.map(findLesson).flatMap((earlier) => [...needed(earlier), earlier]);
 
+/** The lessons and those that they stand on, each once. */
+export const withNeeded = (lessons: Lesson[]): Lesson[] => [
+  ...new Set(lessons.flatMap((lesson) => [...needed(lesson), lesson])),
+];
+
 /** Where one submission is graded: lessons that wait for something real wait beside the others. */
 interface Desk {
   quick: Worker;
@@ -298,7 +303,7 @@ export class Grader {
     const [desk] = this.#desks;
     if (!desk) return 'there is no worker';
     const { lessons } = this.#options;
-    const all = [...new Set(lessons.flatMap((lesson) => [...needed(lesson), lesson]))];
+    const all = withNeeded(lessons);
     const right = await this.#files(
       desk,
       'reference',
@@ -330,9 +335,7 @@ export class Grader {
     submissions: Submission[],
     done: Map<string, GradedSubmission>,
   ): Promise<GradedSubmission[]> {
-    const needs = [
-      ...new Set(this.#options.lessons.flatMap((lesson) => [...needed(lesson), lesson])),
-    ];
+    const needs = withNeeded(this.#options.lessons);
     const results = new Map<string, GradedSubmission>();
     const queue = submissions.filter((submission) => {
       const kept = done.get(submission.name);

@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import type { GradeResults } from '../../scripts/grade/results.ts';
 import { projectRoot } from '../../scripts/kernel/course.ts';
 
@@ -27,16 +27,23 @@ export function scratch(name: string): string {
   return dir;
 }
 
-/** Starts a grading. The folder's files may still be written in the same turn: nothing of it is read before Node has started. */
+/** Starts a grading; without `--out` where `given` is null. The folder's files may still be written in the same turn: nothing of it is read before Node has started. */
 export function startGrading(
   dir: string,
   args: string[] = [],
   env: Record<string, string> = {},
-  out = `${dir}-out`,
+  given: string | null = `${dir}-out`,
 ): GradeRun {
-  const temporary = `${dir}-tmp`;
+  const out = given ?? `${dir}-grades`;
+  const temporary = resolve(env['INIT_CWD'] ?? '', `${dir}-tmp`);
   mkdirSync(temporary, { recursive: true });
-  const words = [join(projectRoot, 'scripts/run.mjs'), 'grade', dir, '--out', out, ...args];
+  const words = [
+    join(projectRoot, 'scripts/run.mjs'),
+    'grade',
+    dir,
+    ...(given === null ? [] : ['--out', given]),
+    ...args,
+  ];
   const child = spawn(process.execPath, words, {
     cwd: projectRoot,
     env: {
@@ -63,7 +70,7 @@ export const grade = (
   dir: string,
   args?: string[],
   env?: Record<string, string>,
-  out?: string,
+  out?: string | null,
 ): Promise<Graded> => startGrading(dir, args, env, out).done;
 
 export const resultsOf = ({ out }: { out: string }): GradeResults =>

@@ -1,6 +1,7 @@
 /** Writes every report below one folder; `results.json` is what the others are drawn from. */
 import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { earlierResults } from '../earlier.ts';
 import type { GradeResults } from '../results.ts';
 import { canvasCsv, gradesCsv, moodleCsv } from './csv.ts';
 import { classHtml } from './html.ts';
@@ -42,9 +43,10 @@ export function reports(results: GradeResults): Map<string, string> {
 }
 
 export function writeReports(results: GradeResults, out: string): void {
-  // What an earlier run wrote of people who are not in this one would be taken for theirs.
-  for (const folder of ['gradescope', 'prairielearn', 'exercism', 'classroom'])
-    rmSync(join(out, folder), { recursive: true, force: true });
+  // What an earlier run wrote of people who are not in this one would be taken for theirs. Nobody else's folders are touched.
+  if (earlierResults(out))
+    for (const folder of ['gradescope', 'prairielearn', 'exercism', 'classroom'])
+      rmSync(join(out, folder), { recursive: true, force: true });
   for (const [name, text] of reports(results)) {
     const path = join(out, name);
     mkdirSync(dirname(path), { recursive: true });

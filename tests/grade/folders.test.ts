@@ -1,0 +1,134 @@
+/** Where the reports go, what lies there already, and from where paths are meant. */
+import assert from 'node:assert/strict';
+import { cpSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { basename, dirname, join, relative } from 'node:path';
+import { describe, test } from 'node:test';
+import { readRun } from '../../scripts/grade/earlier.ts';
+import { findLesson, solutionsDir } from '../../scripts/kernel/course.ts';
+import { findTarget } from '../../scripts/kernel/target.ts';
+import { solutionText, submit } from './people.ts';
+import { grade, resultsOf, scratch, type Graded } from './run.ts';
+
+const anatomy = findLesson('03-request-anatomy');
+const trusted = ['--lesson', '3', '--isolation', 'process', '--trust'];
+
+function refused(run: Graded, words: RegExp): void {
+  assert.equal(run.status, 2, run.stderr);
+  assert.match(run.stderr, words);
+  assert.equal(run.stderr.trim().split('\n').length, 1, run.stderr);
+}
+
+test('reports never go among the submissions, nor around them', async () => {
+  const around = scratch('around');
+  // A class whose folder has the name of one of ours.
+  const dir = join(around, 'classroom');
+  submit(dir, 'ada');
+  symlinkSync(dir, join(around, 'link'), 'junction');
+  for (const out of [
+    around,
+    dir,
+    join(dir, 'reports'),
+    join(around, 'link'),
+    join(around, 'link/x/y'),
+  ])
+    refused(
+      await grade(dir, trusted, {}, out),
+      /The reports can't go to .* folder of the submissions/,
+    );
+  assert.equal(
+    readFileSync(join(dir, 'ada/lessons', anatomy.name, 'server.ts'), 'utf8'),
+    solutionText(anatomy.name),
+  );
+});
+
+describe('a folder that is used again', async () => {
+  const dir = join(scratch('again'), 'class');
+  submit(dir, 'ada');
+  submit(dir, 'bob');
+  const out = `${dir}-grades`;
+  // Somebody else's, under a name of ours.
+  mkdirSync(join(out, 'classroom'), { recursive: true });
+  writeFileSync(join(out, 'classroom/notes.txt'), 'mine');
+  writeFileSync(join(out, 'results.json'), '{ "schema": "another/v1" }');
+  // The class stands beside where the user does.
+  const first = await grade(
+    basename(dir),
+    [...trusted, '--seed', '5'],
+    { INIT_CWD: dirname(dir) },
+    basename(out),
+  );
+
+  test('paths are meant from where the user stands', () => {
+    assert.equal(first.status, 0, first.stderr);
+    assert.equal(resultsOf({ out }).submissions.length, 2);
+  });
+
+  test('folders that no grading made are left alone, and those that one made are not', async () => {
+    assert.equal(readFileSync(join(out, 'classroom/notes.txt'), 'utf8'), 'mine');
+    assert.ok(existsSync(join(out, 'classroom/002-bob.json')));
+    const other = join(dirname(dir), 'other');
+    submit(other, 'carol');
+    const second = await grade(other, trusted, {}, `${other}-grades`);
+    assert.equal(second.status, 0, second.stderr);
+    writeFileSync(join(`${other}-grades`, 'classroom/009-gone.json'), '{}');
+    const third = await grade(other, trusted, {}, `${other}-grades`);
+    assert.equal(third.status, 0, third.stderr);
+    assert.ok(!existsSync(join(`${other}-grades`, 'classroom/009-gone.json')));
+  });
+
+  test('--only never replaces the results of others', async () => {
+    refused(
+      await grade(dir, [...trusted, '--only', 'bob', '--seed', '5'], {}, out),
+      /holds the results of others.*--resume/,
+    );
+    const alone = await grade(dir, [...trusted, '--only', 'bob', '--seed', '5'], {}, null);
+    assert.equal(alone.status, 0, alone.stderr);
+    assert.equal(resultsOf({ out: `${dir}-grades-only` }).submissions.length, 1);
+    assert.equal(resultsOf({ out }).submissions.length, 2);
+    assert.ok(existsSync(join(out, '.kept/run.json')));
+  });
+
+  test('a run goes on only as it began', async () => {
+    const reference = `${dir}-reference`;
+    cpSync(join(solutionsDir, anatomy.name), join(reference, anatomy.name), { recursive: true });
+    writeFileSync(
+      join(reference, anatomy.name, 'server.ts'),
+      `${solutionText(anatomy.name)}// Changed.\n`,
+    );
+    for (const [args, words] of [
+      [['--seed', '6'], /had the seed 5, not 6/],
+      [['--with-reference'], /without --with-reference/],
+      [['--reference', reference], /had another reference/],
+    ] as const)
+      refused(await grade(dir, [...trusted, '--resume', ...args], {}, out), words);
+    const runFile = join(out, '.kept/run.json');
+    const run = readRun(runFile);
+    assert.equal(run?.tier, 'process');
+    for (const [change, words] of [
+      [{ node: 'v1.2.3' }, /had Node v1\.2\.3, not v/],
+      [{ tier: 'namespaces' }, /had the isolation "namespaces", not "process"/],
+    ] as const) {
+      writeFileSync(runFile, JSON.stringify({ ...run, ...change }));
+      refused(await grade(dir, [...trusted, '--resume'], {}, out), words);
+    }
+    writeFileSync(runFile, JSON.stringify(run));
+    const resumed = await grade(dir, [...trusted, '--resume', '--seed', '5'], {}, out);
+    assert.equal(resumed.status, 0, resumed.stderr);
+  });
+});
+
+test('a target is found from where the user stands, and else in the project', () => {
+  const before = process.env['INIT_CWD'];
+  const dir = scratch('standing');
+  mkdirSync(join(dir, 'mine'));
+  mkdirSync(join(dir, 'lessons'));
+  process.env['INIT_CWD'] = dir;
+  try {
+    assert.equal(findTarget('mine').dir, join(dir, 'mine'));
+    assert.equal(relative(solutionsDir, findTarget('solutions').dir), '');
+    assert.equal(findTarget('lessons').name, 'lessons');
+  } finally {
+    if (before === undefined) delete process.env['INIT_CWD'];
+    else process.env['INIT_CWD'] = before;
+  }
+});
