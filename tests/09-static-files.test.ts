@@ -32,7 +32,9 @@ interface Tree {
 }
 
 const trees = new Map<string, Tree>();
-process.on('exit', () => trees.forEach((tree) => tree.remove()));
+/** Folders of failed steps. A program that died there may be started there once more, and look for its root at once. */
+const remains = new Set<Tree>();
+process.on('exit', () => [...trees.values(), ...remains].forEach((tree) => tree.remove()));
 
 function plant({ trusted, cwd, random: t }: Place): Tree {
   // A stranger's program sees nothing of this machine but the folder that it was handed in with.
@@ -93,6 +95,7 @@ function plant({ trusted, cwd, random: t }: Place): Tree {
   tree.remove = () => {
     socket?.close();
     trees.delete(root);
+    remains.delete(tree);
     try {
       fs.rmSync(base, { recursive: true, force: true, maxRetries: 3 });
     } catch {
@@ -191,7 +194,7 @@ const on =
   (run: (t: Trial, tree: Tree) => Promise<void>, place?: 'last'): StepTest =>
   async (t) => {
     const tree = await served(t);
-    let over = true;
+    let failed = true;
     try {
       await run(t, tree);
       t.check(!t.program.stderr.includes('ERR_HTTP_HEADERS_SENT'), {
@@ -202,9 +205,15 @@ const on =
         actual: 'Error [ERR_HTTP_HEADERS_SENT]: after the answer, another head',
         exchange: undefined,
       });
-      over = place === 'last';
+      failed = false;
     } finally {
-      if (over) tree.remove();
+      if (failed) {
+        trees.delete(tree.root);
+        remains.add(tree);
+        setTimeout(() => tree.remove(), 5000).unref();
+      } else if (place === 'last') {
+        tree.remove();
+      }
     }
   };
 
