@@ -181,7 +181,7 @@ export default suite(
 
     async 'Refuse a wrong port'(t) {
       const all = await Promise.allSettled([
-        ...['abc', '65536', '-1', '80.5', ' 80', '+80'].map((value) => refuses(t, value)),
+        ...['abc', '65536', '-1', '80 '].map((value) => refuses(t, value)),
         acceptsHighest(t),
         takes3000(t),
       ]);

@@ -1,4 +1,4 @@
-// Wrong: parseInt takes 80.5 for 80, so it listens there.
+// Wrong: parseInt stops at the first sign that is no digit, and takes what came before it.
 // Fails: step 2, port-not-refused | no-complaint | port-crash
 import http from 'node:http';
 import type { IncomingMessage, ServerResponse } from 'node:http';
