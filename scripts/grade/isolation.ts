@@ -41,6 +41,13 @@ export const workerWords = [
   'sh',
 ];
 
+/**
+ * What a program could change in the kernel through its /proc, made read only, in shell: a later program on the same network
+ * would feel it and, where the grader was started as root, the whole machine.
+ */
+const guardProc =
+  'for path in sys sysrq-trigger irq bus fs; do [ ! -e "/proc/$path" ] || mount -o bind,ro,nosuid,nodev,noexec "/proc/$path" "/proc/$path" || exit 126; done';
+
 /** Finds out which tier this machine can hold. */
 export function findIsolation(wanted?: Tier): Isolation {
   const able =
@@ -50,13 +57,13 @@ export function findIsolation(wanted?: Tier): Isolation {
       ...workerWords.slice(1),
       '/bin/sh',
       '-c',
-      'mount -t tmpfs tmpfs /mnt && setpriv --bounding-set=-all --no-new-privs true && prlimit --nofile=256 true',
+      `${guardProc}; mount -t tmpfs tmpfs /mnt && setpriv --bounding-set=-all --no-new-privs true && prlimit --nofile=256 true`,
     ]);
   if (able) {
     return {
       tier: 'namespaces',
       keeps: [
-        'processes: a PID namespace for each program, with a /proc of its own; nothing in it outlives its run',
+        'processes: a PID namespace for each program, with a /proc of its own, whose settings are read only; nothing in it outlives its run',
         'files: a root of its own that holds the submission and what Node needs, read only; no solutions, no tests, no other submission',
         'network: loopback only, apart from the machine',
         'rights: no capabilities, none to be had',
@@ -153,7 +160,7 @@ export function inRoot(root: string, stage: string): (node: string[]) => string[
     '--mount-proc',
     '/bin/sh',
     '-c',
-    `cd "$1" && shift && "$@" & wait $!`,
+    `${guardProc}; cd "$1" && shift && "$@" & wait $!`,
     'sh',
     stage,
     ...limits,
