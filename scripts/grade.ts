@@ -216,6 +216,7 @@ await exitWith(async () => {
     isolation,
     withReference,
     reference,
+    hidden: [dir, out],
     keep,
     onDone: (submission, left) => {
       const mark =

@@ -1,4 +1,5 @@
 /** Grades submissions, some at a time, and writes each result as it comes. */
+import { isUtf8 } from 'node:buffer';
 import {
   cpSync,
   existsSync,
@@ -6,13 +7,21 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
+  realpathSync,
   renameSync,
   rmSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { findLesson, lessonsDir, type Lesson } from '../kernel/course.ts';
+import {
+  findLesson,
+  lessonsDir,
+  projectRoot,
+  solutionsDir,
+  type Lesson,
+} from '../kernel/course.ts';
+import { UsageError } from '../kernel/failure.ts';
 import { stubOf } from '../kernel/stub.ts';
 import { takeFiles, putFiles, type Submission, type TakenFile } from './intake.ts';
 import type { Isolation } from './isolation.ts';
@@ -22,6 +31,7 @@ import {
   graded,
   maxPoints,
   missing,
+  notUtf8,
   type GradedLesson,
   type GradedSubmission,
 } from './results.ts';
@@ -35,6 +45,8 @@ export interface GradeOptions {
   withReference: boolean;
   /** The folder that the reference comes from, shaped like `solutions/`. */
   reference: string;
+  /** Folders that no program may see: the class, the reports. */
+  hidden: string[];
   /** Each submission's result is kept here as it comes. */
   keep: string;
   onDone?: (submission: GradedSubmission, left: number) => void;
@@ -105,12 +117,55 @@ export class Grader {
   constructor(options: GradeOptions) {
     this.#options = options;
     sweep();
-    this.#base = mkdtempSync(join(tmpdir(), `workbook-grade-${process.pid}-`));
+    // Without links: Node's permission model compares paths as they are, and macOS reaches its temporary folder by one.
+    this.#base = realpathSync(mkdtempSync(join(tmpdir(), `workbook-grade-${process.pid}-`)));
     const { tier } = options.isolation;
     this.#desks = Array.from({ length: options.jobs }, (_, index) => ({
       quick: new Worker(tier, join(this.#base, `root-${index}-quick`)),
       waiting: new Worker(tier, join(this.#base, `root-${index}-waiting`)),
     }));
+  }
+
+  /** What is nobody's to see but the grader's: a stage is shown in spite of the folder that it lies in. */
+  get #hidden(): string[] {
+    const { reference, hidden } = this.#options;
+    return [projectRoot, reference, ...hidden, this.#base].map((path) => realpathSync(path));
+  }
+
+  /** @throws UsageError when a program under grading could read what it must not */
+  async #probe(worker: Worker): Promise<void> {
+    const { lessons, reference, hidden, isolation, seed } = this.#options;
+    const dir = stage(this.#base, []);
+    try {
+      const probe = [
+        ...lessons.flatMap(({ name, edits }) => [
+          ...edits.flatMap((file) => [join(reference, name, file), join(solutionsDir, name, file)]),
+          join(projectRoot, 'tests', `${name}.test.ts`),
+        ]),
+        ...hidden.flatMap((folder) =>
+          readdirSync(folder)
+            .slice(0, 100)
+            .map((name) => join(folder, name)),
+        ),
+      ].filter((path) => existsSync(path) && !dir.startsWith(join(path, '/')));
+      const { readable, error } = await worker.run({
+        lesson: lessons[0]?.name ?? '',
+        target: join(dir, 'lessons'),
+        stage: dir,
+        seed,
+        tier: isolation.tier,
+        root: worker.root,
+        hidden: this.#hidden,
+        probe,
+      });
+      if (!readable) throw new Error(error ?? 'no answer to the question what can be read');
+      if (readable.length > 0)
+        throw new UsageError(
+          `Nobody was graded, for a submission's program could read ${readable[0]}: move this workbook, the submissions and the reports out of the folders that Node itself needs.`,
+        );
+    } finally {
+      rmSync(dir, { recursive: true, force: true, maxRetries: 5 });
+    }
   }
 
   #reference(lesson: Lesson): TakenFile[] {
@@ -135,6 +190,7 @@ export class Grader {
       seed,
       tier: isolation.tier,
       root: worker.root,
+      hidden: this.#hidden,
     });
     if (!result) return { error: error ?? 'no verdict' };
     return { lesson: graded(lesson, { ...result, target: 'submission' }) };
@@ -189,6 +245,14 @@ export class Grader {
           `A file of this lesson is missing: ${absent.join(', ')}.`,
         ),
       };
+    const used = this.#options.withReference ? [lesson] : withNeeded([lesson]);
+    const noText = files.find(
+      (taken) => used.some(({ name }) => name === taken.lesson) && !isUtf8(taken.bytes),
+    );
+    if (noText)
+      return {
+        lesson: notUtf8(lesson, this.#options.seed, `${noText.lesson}/${noText.file}`),
+      };
     if (this.#options.withReference)
       putFiles(
         needed(lesson).flatMap((earlier) => this.#reference(earlier)),
@@ -196,12 +260,17 @@ export class Grader {
       );
     else {
       for (const earlier of needed(lesson)) {
-        if (!files.some((file) => file.lesson === earlier.name))
+        const lacking = earlier.edits.filter(
+          (file) => !files.some((taken) => taken.lesson === earlier.name && taken.file === file),
+        );
+        if (lacking.length > 0)
           return {
             lesson: missing(
               lesson,
               this.#options.seed,
-              `This lesson stands on "${earlier.title}", of which no file was handed in.`,
+              lacking.length === earlier.edits.length
+                ? `This lesson stands on "${earlier.title}", of which no file was handed in.`
+                : `This lesson stands on "${earlier.title}", of which a file is missing: ${lacking.join(', ')}.`,
             ),
           };
       }
@@ -289,7 +358,7 @@ export class Grader {
     try {
       for (const lesson of lessons) {
         const { lesson: result, error } = await this.#lesson(worker, files, dir, lesson);
-        if (!result) return `${lesson.name}: ${error}`;
+        if (!result) return `${lesson.name}: ${error?.replaceAll(join(dir, '/'), '')}`;
         results.push(result);
       }
       return results;
@@ -298,10 +367,14 @@ export class Grader {
     }
   }
 
-  /** The reference must get every point, and the untouched stubs none. Gives what is wrong, or null. */
+  /**
+   * The reference must get every point, and the untouched stubs none. Gives what is wrong, or null.
+   * @throws UsageError when a program could read what it must not
+   */
   async selfCheck(): Promise<string | null> {
     const [desk] = this.#desks;
     if (!desk) return 'there is no worker';
+    await this.#probe(desk.quick);
     const { lessons } = this.#options;
     const all = withNeeded(lessons);
     const right = await this.#files(

@@ -12,7 +12,7 @@ import {
   readSync,
   writeFileSync,
 } from 'node:fs';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { allLessons, type Lesson } from '../kernel/course.ts';
 import { UsageError } from '../kernel/failure.ts';
 
@@ -65,11 +65,30 @@ export function findSubmissions(dir: string): Submission[] {
   return found;
 }
 
-/** The folder that holds `05-router/` and the others: the submission itself, its `lessons/`, or one that an archive put around it. */
-function lessonsFolder(dir: string, names: string[], depth = 0): string | undefined {
+/** The folder that holds `05-router/` and the others: the submission itself, its `lessons/`, or one that an archive put around it. What can't be looked into on the way is noted. */
+function lessonsFolder(
+  dir: string,
+  names: string[],
+  unreadable: string[],
+  depth = 0,
+): string | undefined {
+  const list = (folder: string): string[] => {
+    try {
+      return readdirSync(folder).sort();
+    } catch {
+      unreadable.push(folder);
+      return [];
+    }
+  };
   const entries = list(dir);
-  const isFolder = (name: string): boolean =>
-    lstatSync(join(dir, name), { throwIfNoEntry: false })?.isDirectory() ?? false;
+  const isFolder = (name: string): boolean => {
+    try {
+      return lstatSync(join(dir, name)).isDirectory();
+    } catch {
+      unreadable.push(join(dir, name));
+      return false;
+    }
+  };
   if (
     entries.includes('lessons') &&
     isFolder('lessons') &&
@@ -79,26 +98,31 @@ function lessonsFolder(dir: string, names: string[], depth = 0): string | undefi
   if (entries.some((name) => names.includes(name))) return dir;
   if (depth >= maxDepth) return undefined;
   for (const name of entries.filter((entry) => !hidden(entry)).slice(0, 50)) {
-    const inner = isFolder(name) ? lessonsFolder(join(dir, name), names, depth + 1) : undefined;
+    const inner = isFolder(name)
+      ? lessonsFolder(join(dir, name), names, unreadable, depth + 1)
+      : undefined;
     if (inner) return inner;
   }
   return undefined;
 }
 
-function list(dir: string): string[] {
-  try {
-    return readdirSync(dir).sort();
-  } catch {
-    return [];
-  }
-}
-
-/** Reads the edited files of the given lessons. A link or a special file where a file should be is tampering. */
+/**
+ * Reads the edited files of the given lessons. A link or a special file where a file should be is tampering, and so is
+ * what cannot be read: whatever one submission holds, the others are graded.
+ */
 export function takeFiles(submission: Submission, lessons: Lesson[]): Intake {
   const files: TakenFile[] = [];
   const names = allLessons().map(({ name }) => name);
-  const folder = lessonsFolder(submission.dir, names);
-  if (folder === undefined) return { files, tampered: null };
+  const unreadable: string[] = [];
+  const folder = lessonsFolder(submission.dir, names, unreadable);
+  if (folder === undefined) {
+    const [path] = unreadable;
+    const shown = path && relative(submission.dir, path).replaceAll('\\', '/');
+    return {
+      files,
+      tampered: path === undefined ? null : `${shown || 'The folder'} cannot be read.`,
+    };
+  }
   for (const lesson of lessons) {
     for (const file of lesson.edits) {
       const parts = [lesson.name, ...file.split('/')];
@@ -122,7 +146,12 @@ function take(folder: string, parts: string[]): Buffer | string | null {
   let path = folder;
   for (const [index, part] of parts.entries()) {
     path = join(path, part);
-    const stat = lstatSync(path, { throwIfNoEntry: false });
+    let stat;
+    try {
+      stat = lstatSync(path, { throwIfNoEntry: false });
+    } catch {
+      return `${shown} cannot be read.`;
+    }
     if (!stat) return null;
     if (stat.isSymbolicLink()) return `${shown} is, or lies behind, a symbolic link.`;
     const last = index === parts.length - 1;
@@ -146,6 +175,8 @@ function take(folder: string, parts: string[]): Buffer | string | null {
     if (!stat.isFile() || stat.size > maxBytes) return `${shown} is not an ordinary file.`;
     const bytes = Buffer.alloc(stat.size);
     return bytes.subarray(0, readSync(fd, bytes, 0, stat.size, 0));
+  } catch {
+    return `${shown} cannot be read.`;
   } finally {
     closeSync(fd);
   }

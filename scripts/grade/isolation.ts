@@ -67,7 +67,7 @@ export function findIsolation(wanted?: Tier): Isolation {
         'files: a root of its own that holds the submission and what Node needs, read only; no solutions, no tests, no other submission',
         'network: loopback only, apart from the machine',
         'rights: no capabilities, none to be had',
-        'limits: memory, output, open files, file sizes, time',
+        'limits: memory (by watching), output, open files, file sizes, time',
       ],
       lacks: [
         'a fault of the Linux kernel itself',
@@ -77,17 +77,24 @@ export function findIsolation(wanted?: Tier): Isolation {
       ],
     };
   }
+  return processTier(process.platform);
+}
+
+/** The second tier, as far as it goes on a system: only Linux tells how much memory a program has. */
+export function processTier(platform: NodeJS.Platform): Isolation {
+  const tellsMemory = platform === 'linux';
   return {
     tier: 'process',
     keeps: [
       'processes: a process group of its own, ended after each run',
       "files: Node's permission model, which reads the submission only",
       'environment: an allow-list',
-      'limits: memory, output and time, by watching',
+      `limits: ${tellsMemory ? 'memory, ' : ''}output and time, by watching`,
     ],
     lacks: [
       'network',
       'signals to other processes of the same user',
+      ...(tellsMemory ? [] : ["memory, but for that of Node's own heap"]),
       'whatever gets round the permission model, which Node itself calls a seat belt and no sandbox',
       ...(stripsTypes
         ? []
@@ -106,20 +113,23 @@ const limits = [
   '--cpu=120',
 ];
 
-/** Builds the root that a submission's programs see, below `root`. Run inside the worker's namespaces. */
-export function buildRoot(root: string, stage: string): void {
+/** What Node and the sandbox's own commands need of the system. */
+const systemFolders = ['/usr', '/bin', '/sbin', '/lib', '/lib64', '/etc/ld.so.cache'];
+
+/**
+ * Builds the root that a submission's programs see, below `root`. Run inside the worker's namespaces.
+ * @param hidden folders that are empty in it where they lie in one that the system needs
+ */
+export function buildRoot(
+  root: string,
+  stage: string,
+  hidden: string[],
+  folders = systemFolders,
+): void {
   const node = realpathSync(process.execPath);
-  const readOnly = [
-    '/usr',
-    '/bin',
-    '/sbin',
-    '/lib',
-    '/lib64',
-    '/etc/ld.so.cache',
-    node,
-    stage,
-    stripper,
-  ];
+  const there = (paths: string[]): string[] => paths.filter((path) => existsSync(path));
+  const bound = there(folders).map((path) => `${realpathSync(path)}/`);
+  const covered = there(hidden).filter((path) => bound.some((folder) => path.startsWith(folder)));
   const script = `
 set -e
 root=$1; shift
@@ -129,19 +139,38 @@ mount -t tmpfs -o size=8m,mode=755 tmpfs "$root"
 mkdir -p "$root/proc" "$root/tmp" "$root/dev"
 mount -t tmpfs -o size=32m,mode=1777 tmpfs "$root/tmp"
 for device in null zero urandom random; do : > "$root/dev/$device"; mount --bind "/dev/$device" "$root/dev/$device"; done
+hide=
 for path in "$@"; do
-  [ -e "$path" ] || continue
+  case "$path" in --hide) hide=1; continue;; --show) hide=; continue;; esac
+  if [ "$hide" ]; then
+    [ ! -d "$root$path" ] || mount -t tmpfs -o size=1m,mode=755 tmpfs "$root$path"
+    continue
+  fi
   if [ -L "$path" ]; then mkdir -p "$root$(dirname "$path")"; ln -s "$(readlink "$path")" "$root$path"; continue; fi
   case "$path" in /usr/*|/bin/*|/lib/*) [ -e "$root$path" ] && continue;; esac
   if [ -d "$path" ]; then mkdir -p "$root$path"; else mkdir -p "$root$(dirname "$path")"; : > "$root$path"; fi
   mount --bind "$path" "$root$path"
   mount -o remount,bind,ro,nosuid,nodev "$root$path" || mount -o remount,bind,ro "$root$path"
 done
+for path in "$@"; do
+  case "$path" in --hide) hide=1; continue;; --show) break;; esac
+  [ -z "$hide" ] || ! mountpoint -q "$root$path" || mount -o remount,ro "$root$path"
+done
 mount -o remount,ro "$root"
 `;
   execFileSync(
     '/bin/sh',
-    ['-c', script, 'sh', root, ...readOnly.filter((path) => existsSync(path))],
+    [
+      '-c',
+      script,
+      'sh',
+      root,
+      ...there(folders),
+      '--hide',
+      ...covered,
+      '--show',
+      ...there([node, stage, stripper]),
+    ],
     { stdio: ['ignore', 'ignore', 'pipe'] },
   );
 }
@@ -176,7 +205,7 @@ export function inRoot(root: string, stage: string): (node: string[]) => string[
 export function withPermissions(stage: string): (node: string[]) => string[] {
   const major = Number(process.versions.node.split('.')[0]);
   const flag = major < 23 ? '--experimental-permission' : '--permission';
-  const readable = [stage, stripper, dirname(process.execPath)];
+  const readable = [stage, stripper, dirname(realpathSync(process.execPath))];
   return ([command = '', ...args]) => [
     command,
     flag,

@@ -8,6 +8,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  realpathSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
@@ -18,7 +19,12 @@ import { stripsTypes } from '../kernel/program.ts';
 import { cacheName, strip } from '../kernel/strip.mjs';
 
 /** Needed where a submission's file cannot be read by Node: the library says why. */
-export const stripper = join(projectRoot, 'node_modules/amaro');
+export const stripper = withoutLinks(join(projectRoot, 'node_modules/amaro'));
+
+/** Node's permission model compares paths as they are. */
+function withoutLinks(path: string): string {
+  return existsSync(path) ? realpathSync(path) : path;
+}
 
 const loaderDir = (stage: string): string => join(stage, '.loader/scripts/grade');
 

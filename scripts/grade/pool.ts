@@ -1,13 +1,12 @@
 /** Workers that judge, each in a process of its own. One that dies or hangs is replaced, and its job counts as the grader's error. */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
+import { createInterface, type Interface } from 'node:readline';
 import { projectRoot } from '../kernel/course.ts';
 import { loaderWords } from '../kernel/program.ts';
 import { adopt, end, release } from '../kernel/reaper.ts';
-import type { Result } from '../kernel/result.ts';
 import { workerWords, type Tier } from './isolation.ts';
-import type { Job } from './worker.ts';
+import type { Answer, Job } from './worker.ts';
 
 /** No lesson takes longer than this, in ms; every wait in it is bounded as well. */
 const jobMs = 120_000;
@@ -22,14 +21,26 @@ export class Worker {
   readonly #tier: Tier;
   /** The folder that becomes a program's root directory, where the tier has one. */
   readonly root: string;
+  readonly #script: string;
+  readonly #jobMs: number;
   #child: ChildProcess | undefined;
-  #answer: ((message: { result?: Result; error?: string }) => void) | undefined;
+  #lines: Interface | undefined;
+  /** The job in hand. */
+  #job: { id: number; answer: (message: Answer) => void } | undefined;
   #errors = '';
   #next = 1;
 
-  constructor(tier: Tier, root: string) {
+  /** @param script what the process runs; @param limit of one job, in ms */
+  constructor(
+    tier: Tier,
+    root: string,
+    script = join(projectRoot, 'scripts/grade/worker.ts'),
+    limit = jobMs,
+  ) {
     this.#tier = tier;
     this.root = root;
+    this.#script = script;
+    this.#jobMs = limit;
   }
 
   #start(): ChildProcess {
@@ -37,7 +48,7 @@ export class Worker {
       process.execPath,
       '--disable-warning=ExperimentalWarning',
       ...loaderWords,
-      join(projectRoot, 'scripts/grade/worker.ts'),
+      this.#script,
     ];
     const [command = '', ...args] =
       this.#tier === 'namespaces' ? [...workerWords, ...words] : words;
@@ -54,13 +65,17 @@ export class Worker {
       ?.setEncoding('utf8')
       .on('data', (text: string) => (this.#errors = (this.#errors + text).slice(-2000)));
     if (child.stdout)
-      createInterface({ input: child.stdout }).on('line', (line) => this.#hear(line));
-    child.on('error', (error) => this.#answer?.({ error: error.message }));
+      this.#lines = createInterface({ input: child.stdout }).on('line', (line) => {
+        if (this.#child === child) this.#hear(line);
+      });
+    child.on('error', (error) => {
+      if (this.#child === child) this.#job?.answer({ error: error.message });
+    });
     child.on('exit', (code, signal) => {
       if (pid) release(pid);
       if (this.#child === child) {
         this.#child = undefined;
-        this.#answer?.({
+        this.#job?.answer({
           error: `the worker ended with ${signal ?? `exit code ${code}`}: ${this.#errors.trim().split('\n').at(-1) ?? ''}`,
         });
       }
@@ -69,41 +84,41 @@ export class Worker {
   }
 
   #hear(line: string): void {
+    let message: Answer & { id?: number };
     try {
-      this.#answer?.(JSON.parse(line) as { result?: Result; error?: string });
+      message = JSON.parse(line) as typeof message;
     } catch {
-      this.#answer?.({ error: 'the worker said something that is no JSON' });
+      message = { error: 'the worker said something that is no JSON' };
     }
+    // An answer that comes too late is not the next job's.
+    if (message.id === undefined || message.id === this.#job?.id) this.#job?.answer(message);
   }
 
-  /** Judges one lesson. `error` is the grader's own failure, never the submission's. */
-  async run(job: Omit<Job, 'id'>): Promise<{ result?: Result; error?: string }> {
+  /** Does one job. `error` is the grader's own failure, never the submission's. */
+  async run(job: Omit<Job, 'id'>): Promise<Answer> {
     this.#child ??= this.#start();
     const id = this.#next++;
+    let timer: NodeJS.Timeout | undefined;
     try {
-      return await new Promise((resolve) => {
-        const timer = setTimeout(
-          () => resolve({ error: `no verdict within ${jobMs / 1000} s` }),
-          jobMs,
-        );
-        this.#answer = (message) => {
-          clearTimeout(timer);
-          resolve(message);
-        };
+      return await new Promise<Answer>((resolve) => {
+        timer = setTimeout(() => {
+          void this.stop();
+          resolve({ error: `no verdict within ${this.#jobMs / 1000} s` });
+        }, this.#jobMs);
+        this.#job = { id, answer: resolve };
         this.#child?.stdin?.write(`${JSON.stringify({ ...job, id })}\n`);
-      }).then((message) => {
-        const answer = message as { result?: Result; error?: string };
-        if (answer.error?.startsWith('no verdict')) void this.stop();
-        return answer;
       });
     } finally {
-      this.#answer = undefined;
+      clearTimeout(timer);
+      this.#job = undefined;
     }
   }
 
   async stop(): Promise<void> {
     const child = this.#child;
     this.#child = undefined;
+    this.#lines?.close();
+    this.#lines = undefined;
     await end(child);
   }
 }

@@ -105,7 +105,22 @@ export const deservesAnotherTry = (result: Result): boolean =>
     result.steps.some((step) => step.exchange?.response.startsWith('(nothing within')));
 
 /** A lesson that was not handed in. */
-export function missing(lesson: Lesson, seed: number, message: string): GradedLesson {
+export const missing = (lesson: Lesson, seed: number, message: string): GradedLesson =>
+  notRun(lesson, seed, { verdict: 'missing', diagnosis: 'missing', message });
+
+/** A lesson of which a file can't be a program: its bytes are no text. */
+export const notUtf8 = (lesson: Lesson, seed: number, file: string): GradedLesson =>
+  notRun(lesson, seed, {
+    verdict: 'program-failed',
+    diagnosis: 'not-utf-8',
+    message: `${file} is not UTF-8 text, so it was not started. Save it with the encoding UTF-8.`,
+  });
+
+function notRun(
+  lesson: Lesson,
+  seed: number,
+  { verdict, diagnosis, message }: { verdict: Verdict; diagnosis: string; message: string },
+): GradedLesson {
   return {
     schema: 'workbook/result/v1',
     lesson: lesson.name,
@@ -114,7 +129,7 @@ export function missing(lesson: Lesson, seed: number, message: string): GradedLe
     seed,
     status: 'error',
     durationMs: 0,
-    diagnosis: 'missing',
+    diagnosis,
     message,
     steps: lesson.steps.map(({ title }, index) => ({
       step: index + 1,
@@ -128,7 +143,7 @@ export function missing(lesson: Lesson, seed: number, message: string): GradedLe
     })),
     points: 0,
     maxPoints: maxPoints(lesson),
-    verdict: 'missing',
+    verdict,
     tries: [],
   };
 }

@@ -4,7 +4,8 @@ import { cpSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync
 import { basename, dirname, join, relative } from 'node:path';
 import { describe, test } from 'node:test';
 import { readRun } from '../../scripts/grade/earlier.ts';
-import { findLesson, solutionsDir } from '../../scripts/kernel/course.ts';
+import { withNeeded } from '../../scripts/grade/grader.ts';
+import { allLessons, findLesson, solutionsDir } from '../../scripts/kernel/course.ts';
 import { findTarget } from '../../scripts/kernel/target.ts';
 import { solutionText, submit } from './people.ts';
 import { grade, resultsOf, scratch, type Graded } from './run.ts';
@@ -131,4 +132,49 @@ test('a target is found from where the user stands, and else in the project', ()
     if (before === undefined) delete process.env['INIT_CWD'];
     else process.env['INIT_CWD'] = before;
   }
+});
+
+describe('a file that can be no program', async () => {
+  const dir = join(scratch('bytes'), 'class');
+  const put = (name: string, lesson: string, file: string, bytes: string | Buffer): void => {
+    mkdirSync(join(dir, name, lesson), { recursive: true });
+    writeFileSync(join(dir, name, lesson, file), bytes);
+  };
+  const first = findLesson('1').name;
+  put('ada', anatomy.name, 'server.ts', Buffer.from('// caf\xe9\n', 'latin1'));
+  put('ada', first, 'server.ts', solutionText(first));
+  // A lesson with two edited files, one of which is not there, and one that stands on it.
+  const several = allLessons().find(({ edits }) => edits.length > 1);
+  const above = allLessons().find(({ needs }) => several && needs.includes(several.name));
+  if (!several || !above) throw new Error('no lesson stands on one with several edited files');
+  const all = withNeeded([above]);
+  for (const { name, edits } of all)
+    for (const file of edits)
+      if (name !== several.name || file === edits[0])
+        put('bob', name, file, solutionText(name, file));
+  const run = await grade(dir, [
+    ...['--lesson', '1', '--lesson', '3', '--lesson', String(above.number)],
+    ...['--isolation', 'process', '--trust'],
+  ]);
+  const of = (name: string, lesson: string) =>
+    resultsOf(run)
+      .submissions.find((one) => one.name === name)
+      ?.lessons.find((one) => one.lesson === lesson);
+
+  test('costs its own lesson, and nothing else', () => {
+    assert.equal(run.status, 0, run.stderr);
+    const lesson = of('ada', anatomy.name);
+    assert.deepEqual(
+      [lesson?.diagnosis, lesson?.verdict, lesson?.points],
+      ['not-utf-8', 'program-failed', 0],
+    );
+    assert.match(lesson?.message ?? '', /^03-request-anatomy\/server\.ts is not UTF-8 text/);
+    assert.equal(of('ada', first)?.verdict, 'pass');
+  });
+
+  test('or one that is missing below another lesson, costs that one', () => {
+    const lesson = of('bob', above.name);
+    assert.equal(lesson?.verdict, 'missing');
+    assert.match(lesson.message ?? '', /This lesson stands on .*, of which a file is missing: /);
+  });
 });

@@ -1,6 +1,7 @@
 /** What is taken from a submission, and what it is worth. */
 import assert from 'node:assert/strict';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import fs, { mkdirSync, writeFileSync } from 'node:fs';
+import { syncBuiltinESMExports } from 'node:module';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { findSubmissions, takeFiles } from '../../scripts/grade/intake.ts';
@@ -85,6 +86,38 @@ describe('intake', () => {
     assert.match(taken(dir, 'large').tampered ?? '', /larger than 256 kB/);
     submit(dir, 'just right', `// ${'x'.repeat(200 * 1024)}\n`);
     assert.equal(taken(dir, 'just right').tampered, null);
+  });
+
+  test('what cannot be read is that submission’s outcome alone', (t) => {
+    submit(dir, 'locked', '// locked\n', 'work/lessons');
+    submit(dir, 'open');
+    const refuse = (locked: string): void => {
+      for (const name of ['lstatSync', 'readdirSync'] as const) {
+        const real = fs[name] as (path: fs.PathLike, ...rest: unknown[]) => unknown;
+        t.mock.method(fs, name, (path: fs.PathLike, ...rest: unknown[]) => {
+          if (String(path).startsWith(locked) && (name === 'readdirSync' || path !== locked))
+            throw Object.assign(new Error('EACCES: permission denied'), { code: 'EACCES' });
+          return real(path, ...rest);
+        });
+      }
+      syncBuiltinESMExports();
+    };
+    try {
+      for (const [folder, words] of [
+        [`work/lessons/${anatomy.name}`, `${anatomy.name}/server.ts cannot be read.`],
+        ['work/lessons', 'work/lessons cannot be read.'],
+        ['work', 'work cannot be read.'],
+        ['', 'The folder cannot be read.'],
+      ] as const) {
+        refuse(join(dir, 'locked', folder));
+        assert.deepEqual(taken(dir, 'locked'), { files: [], tampered: words });
+        assert.equal(taken(dir, 'open').files.length, 1);
+        t.mock.restoreAll();
+      }
+    } finally {
+      t.mock.restoreAll();
+      syncBuiltinESMExports();
+    }
   });
 
   test('says in one sentence that there is nothing to grade', () => {

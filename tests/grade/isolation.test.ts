@@ -1,0 +1,140 @@
+/** What keeps programs apart: the sandbox's root, what each tier claims, and the workers. */
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { pathToFileURL } from 'node:url';
+import { findIsolation, processTier, workerWords } from '../../scripts/grade/isolation.ts';
+import { Worker } from '../../scripts/grade/pool.ts';
+import { lessonsDir, projectRoot, solutionsDir } from '../../scripts/kernel/course.ts';
+import { loaderWords } from '../../scripts/kernel/program.ts';
+import { submit } from './people.ts';
+import { grade, resultsOf, scratch } from './run.ts';
+
+if (findIsolation().tier === 'namespaces')
+  test('what lies in a folder that Node needs is hidden all the same', () => {
+    const dir = scratch('hidden');
+    const system = join(dir, 'usr');
+    const project = join(system, 'workbook');
+    const stage = join(project, 'tmp/stage');
+    for (const file of ['solutions/server.ts', 'tmp/other/server.ts', 'tmp/stage/server.ts']) {
+      mkdirSync(join(project, file, '..'), { recursive: true });
+      writeFileSync(join(project, file), 'x');
+    }
+    writeFileSync(join(system, 'tool'), 'x');
+    const look = join(dir, 'look.ts');
+    writeFileSync(
+      look,
+      `import { execFileSync } from 'node:child_process';
+       import { buildRoot, inRoot } from ${JSON.stringify(pathToFileURL(join(projectRoot, 'scripts/grade/isolation.ts')).href)};
+       const [root, stage, project, system] = process.argv.slice(2);
+       buildRoot(root, stage, [project], ['/usr', '/bin', '/sbin', '/lib', '/lib64', '/etc/ld.so.cache', system]);
+       const [command, ...args] = inRoot(root, stage)(['/bin/sh', '-c', 'cd "$1" && find . -type f; touch solutions || echo read only', 'sh', system]);
+       console.log(execFileSync(command, args, { encoding: 'utf8' }));`,
+    );
+    const [command = '', ...args] = workerWords;
+    const found = execFileSync(
+      command,
+      [...args, process.execPath, ...loaderWords, look, join(dir, 'root'), stage, project, system],
+      { encoding: 'utf8' },
+    );
+    assert.deepEqual(found.trim().split('\n').sort(), [
+      './tool',
+      './workbook/tmp/stage/server.ts',
+      'read only',
+    ]);
+  });
+
+test('a worker finds what a program could read', async () => {
+  const { tier } = findIsolation();
+  const dir = scratch('probe');
+  const stage = join(dir, 'stage');
+  mkdirSync(join(stage, 'lessons'), { recursive: true });
+  writeFileSync(join(stage, 'lessons/own.txt'), 'x');
+  const worker = new Worker(tier, join(dir, 'root'));
+  const secret = join(solutionsDir, '03-request-anatomy/server.ts');
+  try {
+    const answer = await worker.run({
+      lesson: '03-request-anatomy',
+      target: join(stage, 'lessons'),
+      stage,
+      seed: 1,
+      tier,
+      root: worker.root,
+      hidden: [projectRoot],
+      probe: [join(stage, 'lessons/own.txt'), stage, secret, lessonsDir],
+    });
+    assert.deepEqual(answer.readable, [join(stage, 'lessons/own.txt'), stage], answer.error);
+  } finally {
+    await worker.stop();
+  }
+});
+
+test('memory is said to be bounded only where the system tells how much there is', () => {
+  assert.match(processTier('linux').keeps.join(), /limits: memory/);
+  assert.doesNotMatch(processTier('linux').lacks.join(), /memory/);
+  for (const platform of ['darwin', 'win32'] as const) {
+    assert.doesNotMatch(processTier(platform).keeps.join(), /memory/);
+    assert.match(processTier(platform).lacks.join(), /memory/);
+  }
+});
+
+test('an answer that comes too late is not taken for the next job’s', async () => {
+  const dir = scratch('late');
+  const script = join(dir, 'worker.mjs');
+  writeFileSync(
+    script,
+    `import { createInterface } from 'node:readline';
+     for await (const line of createInterface({ input: process.stdin })) {
+       const { id } = JSON.parse(line);
+       for (const number of [id - 1, id]) console.log(JSON.stringify({ id: number, error: 'job ' + number }));
+     }`,
+  );
+  const worker = new Worker('process', dir, script);
+  try {
+    for (const id of [1, 2, 3]) assert.equal((await worker.run(job)).error, `job ${id}`);
+  } finally {
+    await worker.stop();
+  }
+  // One that ran out of time is ended, and what it still says is heard by nobody.
+  const slow = new Worker('process', dir, writeSlow(dir), 300);
+  try {
+    assert.match((await slow.run(job)).error ?? '', /no verdict within 0\.3 s/);
+    assert.match((await slow.run(job)).error ?? '', /no verdict/);
+  } finally {
+    await slow.stop();
+  }
+});
+
+const job = {
+  lesson: '',
+  target: '',
+  stage: '',
+  seed: 1,
+  tier: 'process',
+  root: '',
+  hidden: [] as string[],
+} as const;
+
+function writeSlow(dir: string): string {
+  const script = join(dir, 'slow.mjs');
+  writeFileSync(script, 'process.stdin.resume();\n');
+  return script;
+}
+
+test('a temporary folder behind a link is as good as another', async () => {
+  const dir = join(scratch('link'), 'class');
+  submit(dir, 'ada');
+  mkdirSync(`${dir}-real`);
+  const link = `${dir}-link`;
+  symlinkSync(`${dir}-real`, link, 'junction');
+  const run = await grade(dir, ['--lesson', '3', '--isolation', 'process', '--trust'], {
+    TMPDIR: link,
+    TEMP: link,
+    TMP: link,
+  });
+  assert.equal(run.status, 0, run.stderr);
+  assert.equal(resultsOf(run).submissions[0]?.points, resultsOf(run).submissions[0]?.maxPoints);
+  assert.deepEqual(readdirSync(`${dir}-real`), []);
+});
