@@ -1,12 +1,13 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { join } from 'node:path';
+import { requestURL } from '../05-router/target.ts';
 
 const { env } = process;
 const root = join(import.meta.dirname, 'public');
 
 /** Sends each request where it belongs. */
 async function route(req: IncomingMessage, res: ServerResponse): Promise<void> {
-  const [path = ''] = (req.url ?? '').split('?');
+  const path = requestURL(req.url)?.pathname ?? '';
   // TODO(step 4): Limit the rate
   // Before anything is done for a request: has this client had its share?
   // TODO(step 2): Mount the API beside it

@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { join } from 'node:path';
+import { requestURL } from '../05-router/target.ts';
 //#region step 2
 import { api } from '../08-users-api/api.ts';
 //#endregion
@@ -22,7 +23,7 @@ const files = serveStatic(root);
 //#endregion
 /** Sends each request where it belongs. */
 async function route(req: IncomingMessage, res: ServerResponse): Promise<void> {
-  const [path = ''] = (req.url ?? '').split('?');
+  const path = requestURL(req.url)?.pathname ?? '';
   //#region step 5
   if (req.method === 'GET' && path === '/health') return shutdown.health(res);
   //#endregion
