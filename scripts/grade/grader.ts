@@ -363,6 +363,8 @@ export class Grader {
       }
       return results;
     } finally {
+      // The next submission gets a network that nobody has used.
+      if (this.#options.isolation.tier === 'namespaces') await worker.stop();
       rmSync(dir, { recursive: true, force: true, maxRetries: 5 });
     }
   }

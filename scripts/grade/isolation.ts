@@ -65,7 +65,7 @@ export function findIsolation(wanted?: Tier): Isolation {
       keeps: [
         'processes: a PID namespace for each program, with a /proc of its own, whose settings are read only; nothing in it outlives its run',
         'files: a root of its own that holds the submission and what Node needs, read only; no solutions, no tests, no other submission',
-        'network: loopback only, apart from the machine',
+        'network: loopback only, apart from the machine, a new one for each submission',
         'rights: no capabilities, none to be had',
         'limits: memory (by watching), output, open files, file sizes, time',
       ],

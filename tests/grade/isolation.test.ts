@@ -138,3 +138,21 @@ test('a temporary folder behind a link is as good as another', async () => {
   assert.equal(resultsOf(run).submissions[0]?.points, resultsOf(run).submissions[0]?.maxPoints);
   assert.deepEqual(readdirSync(`${dir}-real`), []);
 });
+
+if (findIsolation().tier === 'namespaces')
+  test('each submission has a network of its own', async () => {
+    const dir = join(scratch('network'), 'class');
+    // Each tells how many connections its network had seen when it was started.
+    const tell = `import { readFileSync } from 'node:fs';
+      import { createServer } from 'node:http';
+      const [names, values] = readFileSync('/proc/self/net/snmp', 'utf8').split('\\n').filter((line) => line.startsWith('Tcp:')).map((line) => line.split(' '));
+      const seen = values[names.indexOf('PassiveOpens')];
+      createServer((_req, res) => res.end('seen ' + seen)).listen(Number(process.env.PORT), '127.0.0.1');\n`;
+    for (const person of ['ada', 'bob', 'carol']) submit(dir, person, tell);
+    const run = await grade(dir, ['--lesson', '3', '--isolation', 'namespaces', '--jobs', '1']);
+    assert.equal(run.status, 0, run.stderr);
+    const seen = resultsOf(run).submissions.map(
+      ({ lessons }) => /seen (\d+)/.exec(JSON.stringify(lessons))?.[1],
+    );
+    assert.deepEqual(seen, ['0', '0', '0']);
+  });
