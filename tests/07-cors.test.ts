@@ -283,7 +283,7 @@ export default suite(
         [
           `https://evil.test?${shop}`,
           'origin-by-part',
-          'An origin was let in that only holds one on the list. Compare whole origins.',
+          'An origin was let in that merely contains one on the list. Compare whole origins.',
         ],
         [
           shop.replace('.example', 'xexample'),

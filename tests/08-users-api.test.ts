@@ -980,7 +980,7 @@ async function findsByName(t: Trial, user: User): Promise<void> {
   });
   for (const [found, what] of [
     [part, 'only the beginning of a name'],
-    [small, 'a name but for its capital letters'],
+    [small, 'the same name in other capitals'],
     [mail, 'an email, and no name'],
   ] as const) {
     t.check(found.users.length === 0, {

@@ -100,7 +100,7 @@ export function opened(
       `  Try it: "npm run lesson serve ${lesson.number}" in one terminal, and in another`,
       `    ${step.exchange.curl}`,
       ...(step.exchange.before.length > 0
-        ? ['  It is the last of several requests; alone it may be answered well.']
+        ? ['  Other requests came before it in this step, and they may matter.']
         : []),
     );
   }
