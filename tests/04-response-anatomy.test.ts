@@ -738,6 +738,13 @@ export default suite(
         message:
           'Good names and values were refused. These hold only what is allowed: letters A-Z and a-z, digits, - and _.',
       };
+      if (answer.status === 400) {
+        const refused: string[] = [];
+        for (const pair of pairs)
+          if ((await t.get(`/cookies?${pair}`)).status === 400) refused.push(pair);
+        if (refused.length > 0 && refused.length < pairs.length)
+          refusedAll.message += ` Asked for alone, these are refused: ${refused.join(' ')}. The others are not.`;
+      }
       answer.expectStatus(200, [refusedAll]);
       requestId(answer);
       expectCookies(answer, pairs);
