@@ -154,9 +154,9 @@ for path in "$@"; do
 done
 for path in "$@"; do
   case "$path" in --hide) hide=1; continue;; --show) break;; esac
-  [ -z "$hide" ] || ! mountpoint -q "$root$path" || mount -o remount,ro "$root$path"
+  [ -z "$hide" ] || ! mountpoint -q "$root$path" || mount -o remount,bind,ro "$root$path"
 done
-mount -o remount,ro "$root"
+mount -o remount,bind,ro "$root"
 `;
   execFileSync(
     '/bin/sh',
