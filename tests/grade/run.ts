@@ -108,13 +108,20 @@ export function processesWith(word: string): string[] {
     });
 }
 
-/** A result without what differs from run to run: times, and the ports that the system gives. */
+/**
+ * A result without what differs from run to run: times, the ports that the system gives, and whether a program that is
+ * just dying closes a connection or refuses it.
+ */
 export function withoutTimes(value: unknown): unknown {
   const text = JSON.stringify(value, (key, part: unknown) =>
     ['durationMs', 'startedAt', 'timeline', 'atMs'].includes(key) ? undefined : part,
   );
   const plain = text
     .replace(/localhost:\d+/g, 'localhost:PORT')
+    .replaceAll(
+      '(the connection was refused: nothing listens there)',
+      '(the connection was closed without a response)',
+    )
     .replace(/Date: [^\\"]+/gi, 'Date: …');
   return JSON.parse(plain) as unknown;
 }
