@@ -1,4 +1,4 @@
-// Wrong: closes idle connections after every answer, signal or none.
+// Wrong: closes each connection soon after its answer, signal or none.
 // Fails: step 6, idle-closed-before-signal
 import type { Server, ServerResponse } from 'node:http';
 import { Server as NetServer, type Socket } from 'node:net';
@@ -36,9 +36,9 @@ export function shutdownOnSignals(server: Server, timeoutMs: number): Shutdown {
     res.on('close', () => answers?.delete(res));
   });
 
-  server.on('request', (_req, res) => {
+  server.on('request', (req, res) => {
     res.on('close', () => {
-      hangUpSoon();
+      setTimeout(() => req.socket.end(), 100).unref();
     });
   });
 
