@@ -91,7 +91,19 @@ export function graded(lesson: Lesson, result: Result): GradedLesson {
       : result.status === 'error' || diagnoses.some((id) => faults.test(id))
         ? 'program-failed'
         : 'wrong';
-  return { ...result, points, maxPoints: maxPoints(lesson), verdict, tries: [] };
+  const steps = result.steps.map(told);
+  return { ...result, steps, points, maxPoints: maxPoints(lesson), verdict, tries: [] };
+}
+
+/** How the system ends the connections of a dying process changes from run to run; a report doesn't. */
+function told(step: Result['steps'][number]): Result['steps'][number] {
+  if (!step.exchange) return step;
+  const { exchange } = step;
+  const response = exchange.response.replace(
+    /^\(the connection was (?:closed|reset) without a response\)$/,
+    '(the connection was closed without a response)',
+  );
+  return { ...step, exchange: { ...exchange, response } };
 }
 
 const diagnosesOf = (result: Result): string[] =>

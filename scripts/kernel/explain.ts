@@ -287,7 +287,8 @@ function known(crash: Crash): { diagnosis: string; sentence: string } {
   if (crash.name === 'URIError')
     return {
       diagnosis: 'decode-threw',
-      sentence: 'decodeURIComponent() and decodeURI() throw on an escape that means nothing, such as %zz.',
+      sentence:
+        'decodeURIComponent() and decodeURI() throw on an escape that means nothing, such as %zz.',
     };
   if (crash.name === 'SyntaxError')
     return {

@@ -239,7 +239,11 @@ export class Trial {
       // The server may have closed it in the same moment: then the request has to be sent again (RFC 9112, 9.3.1).
       const lost = /^connection-/.test(exchange.outcome) && exchange.received.length === 0;
       if (!lost || (await settled(this.program))) return exchange;
-      this.exchanges.splice(this.exchanges.indexOf(exchange), 1);
+      const again = await this.#exchange(this.connect(), bytes, options, reusable);
+      // Where nobody listens any more, it was the first try that the server died of.
+      const dead = again.outcome === 'refused';
+      this.exchanges.splice(this.exchanges.indexOf(dead ? again : exchange), 1);
+      return dead ? exchange : again;
     }
     return this.#exchange(this.connect(), bytes, options, reusable);
   }
