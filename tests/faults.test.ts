@@ -8,7 +8,7 @@ import { test } from 'node:test';
 import { layOut, loadSuite } from '../scripts/kernel/catalogue.ts';
 import { findLesson, projectRoot, solutionsDir } from '../scripts/kernel/course.ts';
 import { judge } from '../scripts/kernel/judge.ts';
-import { heldUp, marked } from '../scripts/kernel/procfs.ts';
+import { crowded, marked } from '../scripts/kernel/procfs.ts';
 import type { Result } from '../scripts/kernel/result.ts';
 import { stubOf } from '../scripts/kernel/stub.ts';
 
@@ -30,8 +30,8 @@ const heldUpMs = 20_000;
 
 /** Runs, and says whether this machine was too busy meanwhile for three seconds to mean anything. */
 async function watchingTheMachine<T>(run: () => Promise<T>): Promise<{ result: T; busy: boolean }> {
-  let busy = heldUp(process.pid);
-  const look = setInterval(() => (busy ||= heldUp(process.pid)), 100);
+  let busy = crowded();
+  const look = setInterval(() => (busy ||= crowded()), 100);
   try {
     return { result: await run(), busy };
   } finally {

@@ -40,7 +40,7 @@ export interface Specimen {
 }
 
 /** So many wrong programs stand for a step. */
-const representativesPerStep = 3;
+const representativesPerStep = 2;
 
 const header = { wrong: /^\/\/ Wrong: (.+)$/m, valid: /^\/\/ Right: (.+)$/m };
 

@@ -28,16 +28,23 @@ export function cpuMs(pid: number): number | undefined {
   return fields && (Number(fields[11]) + Number(fields[12])) * 10;
 }
 
-/**
- * Whether a process is held up by others: one of its threads wants a processor or waits for the disk, or more threads of
- * this machine want one than there are.
- */
-export function heldUp(pid: number): boolean {
+/** Whether more threads of this machine want a processor than it has. */
+export function crowded(): boolean {
   const wanting = Number(/^\S+ \S+ \S+ (\d+)\//.exec(read('/proc/loadavg') ?? '')?.[1] ?? 0);
-  if (wanting > availableParallelism() + 1) return true;
+  return wanting > availableParallelism() + 1;
+}
+
+/** How long the process's main thread has wanted a processor and got none, in ms, since it began. */
+export function queuedMs(pid: number): number | undefined {
+  const nanoseconds = read(`/proc/${pid}/schedstat`)?.split(' ')[1];
+  return nanoseconds === undefined ? undefined : Number(nanoseconds) / 1e6;
+}
+
+/** Whether one of its threads waits for the disk at this moment. */
+export function waitsForDisk(pid: number): boolean {
   try {
-    return readdirSync(`/proc/${pid}/task`).some((thread) =>
-      /^[RD]/.test(statFields(`/proc/${pid}/task/${thread}/stat`)?.[0] ?? ''),
+    return readdirSync(`/proc/${pid}/task`).some(
+      (thread) => statFields(`/proc/${pid}/task/${thread}/stat`)?.[0] === 'D',
     );
   } catch {
     return false;

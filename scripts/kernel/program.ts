@@ -409,32 +409,42 @@ export class Program {
     return this.when(() => found(this.stdout) || found(this.stderr), limit);
   }
 
-  #cpuSamples: { at: number; ms: number }[] = [];
+  #samples: { at: number; ms: number; queuedMs: number }[] = [];
 
-  /** Remembers how much processor time has been used, so that `starved` and `busy` can compare. */
+  /** Remembers how much processor time has been used and waited for, so that `starved` and `cpuShare` can compare. */
   sample(): void {
-    if (performance.now() - (this.#cpuSamples.at(-1)?.at ?? -Infinity) < 20) return;
-    const now = procfs.cpuMs(this.innerPid);
-    if (now !== undefined) this.#cpuSamples.push({ at: performance.now(), ms: now });
-    if (this.#cpuSamples.length > 64) this.#cpuSamples.splice(0, 32);
+    if (performance.now() - (this.#samples.at(-1)?.at ?? -Infinity) < 20) return;
+    const now = this.#now();
+    if (now) this.#samples.push(now);
+    if (this.#samples.length > 64) this.#samples.splice(0, 32);
   }
 
-  #use(since: number): { ms: number; share: number } | undefined {
-    const now = procfs.cpuMs(this.innerPid);
-    const then =
-      this.#cpuSamples.findLast((sample) => sample.at <= since + 1) ?? this.#cpuSamples[0];
-    if (now === undefined || !then) return undefined;
-    const ms = now - then.ms;
-    return { ms, share: ms / Math.max(performance.now() - then.at, 1) };
+  #now(): { at: number; ms: number; queuedMs: number } | undefined {
+    const ms = procfs.cpuMs(this.innerPid);
+    if (ms === undefined) return undefined;
+    return { at: performance.now(), ms, queuedMs: procfs.queuedMs(this.innerPid) ?? 0 };
+  }
+
+  #use(since: number): { ms: number; queuedMs: number; share: number } | undefined {
+    const now = this.#now();
+    const then = this.#samples.findLast((sample) => sample.at <= since + 1) ?? this.#samples[0];
+    if (!now || !then) return undefined;
+    const ms = now.ms - then.ms;
+    return {
+      ms,
+      queuedMs: now.queuedMs - then.queuedMs,
+      share: ms / Math.max(now.at - then.at, 1),
+    };
   }
 
   /**
-   * Whether it is held up by others and got so little of the processor since then (less than `enoughMs`) that its
-   * silence says nothing. Unknown is no.
+   * Whether it was held up by others, in a queue for the processor or for the disk, and got so little of the processor
+   * since then (less than `enoughMs`) that its silence says nothing. Unknown is no.
    */
   starved(since: number, enoughMs: number): boolean {
     const use = this.#use(since);
-    return use !== undefined && use.ms < enoughMs && procfs.heldUp(this.innerPid);
+    if (!use || use.ms >= enoughMs) return false;
+    return use.queuedMs > enoughMs / 2 || procfs.crowded() || procfs.waitsForDisk(this.innerPid);
   }
 
   /** The part of one core that it used since then, from 0 to 1 and more; undefined where the system doesn't tell. */
