@@ -273,6 +273,12 @@ function known(crash: Crash): { diagnosis: string; sentence: string } {
         diagnosis: 'bad-header-value',
         sentence: 'A header field cannot hold such characters, and the value came from the client.',
       };
+    case 'ERR_HTTP_INVALID_STATUS_CODE':
+      return {
+        diagnosis: 'status-code-refused',
+        sentence:
+          'A status code is a whole number from 100 to 999; for anything else Node throws. A number that came from the client has to be checked before it becomes the status.',
+      };
     case 'ERR_UNHANDLED_REJECTION':
       return {
         diagnosis: 'unhandled-rejection',

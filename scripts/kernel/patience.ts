@@ -30,10 +30,15 @@ export async function patiently({ ready, over, limit, starved, watch }: Wait): P
   return new Promise((resolve) => {
     const finish = (result: boolean): void => {
       clearTimeout(timer);
+      clearImmediate(poll);
       unwatch();
       resolve(result);
     };
+    // What has come while this process was held up itself is read before anything is decided.
     const onTimeout = (): void => {
+      poll = setImmediate(decide);
+    };
+    const decide = (): void => {
       if (ready()) return finish(true);
       const late = performance.now() - since > limit + lateMs;
       if ((late || starved(began, limit * enough)) && extensions++ < maxExtensions) {
@@ -41,6 +46,7 @@ export async function patiently({ ready, over, limit, starved, watch }: Wait): P
         timer = setTimeout(onTimeout, limit);
       } else finish(false);
     };
+    let poll: NodeJS.Immediate | undefined;
     let timer = setTimeout(onTimeout, limit);
     const unwatch = watch(() => {
       if (ready()) finish(true);

@@ -34,21 +34,27 @@ export function crowded(): boolean {
   return wanting > availableParallelism() + 1;
 }
 
-/** How long the process's main thread has wanted a processor and got none, in ms, since it began. */
+const threads = (pid: number): string[] => {
+  try {
+    return readdirSync(`/proc/${pid}/task`).map((thread) => `/proc/${pid}/task/${thread}`);
+  } catch {
+    return [];
+  }
+};
+
+/** How long the process's threads have wanted a processor and got none, added up, in ms, since they began. */
 export function queuedMs(pid: number): number | undefined {
-  const nanoseconds = read(`/proc/${pid}/schedstat`)?.split(' ')[1];
-  return nanoseconds === undefined ? undefined : Number(nanoseconds) / 1e6;
+  let nanoseconds: number | undefined;
+  for (const thread of threads(pid)) {
+    const queued = read(`${thread}/schedstat`)?.split(' ')[1];
+    if (queued !== undefined) nanoseconds = (nanoseconds ?? 0) + Number(queued);
+  }
+  return nanoseconds === undefined ? undefined : nanoseconds / 1e6;
 }
 
 /** Whether one of its threads waits for the disk at this moment. */
 export function waitsForDisk(pid: number): boolean {
-  try {
-    return readdirSync(`/proc/${pid}/task`).some(
-      (thread) => statFields(`/proc/${pid}/task/${thread}/stat`)?.[0] === 'D',
-    );
-  } catch {
-    return false;
-  }
+  return threads(pid).some((thread) => statFields(`${thread}/stat`)?.[0] === 'D');
 }
 
 /** What the process has open: paths, `socket:[…]`, `pipe:[…]`. */

@@ -159,6 +159,13 @@ class Output {
 
 export type Listening = { port: number; address: string; family: string } | { path: string };
 
+/** What a process had used of the processor, and how long it had waited for it, at a moment; all in ms. */
+interface Sample {
+  at: number;
+  ms: number;
+  queuedMs: number | undefined;
+}
+
 export class Program {
   readonly options: StartOptions;
   readonly #child: ChildProcess;
@@ -409,7 +416,7 @@ export class Program {
     return this.when(() => found(this.stdout) || found(this.stderr), limit);
   }
 
-  #samples: { at: number; ms: number; queuedMs: number }[] = [];
+  #samples: Sample[] = [];
 
   /** Remembers how much processor time has been used and waited for, so that `starved` and `cpuShare` can compare. */
   sample(): void {
@@ -419,20 +426,21 @@ export class Program {
     if (this.#samples.length > 64) this.#samples.splice(0, 32);
   }
 
-  #now(): { at: number; ms: number; queuedMs: number } | undefined {
+  #now(): Sample | undefined {
     const ms = procfs.cpuMs(this.innerPid);
     if (ms === undefined) return undefined;
-    return { at: performance.now(), ms, queuedMs: procfs.queuedMs(this.innerPid) ?? 0 };
+    return { at: performance.now(), ms, queuedMs: procfs.queuedMs(this.innerPid) };
   }
 
-  #use(since: number): { ms: number; queuedMs: number; share: number } | undefined {
+  #use(since: number): { ms: number; queuedMs: number | undefined; share: number } | undefined {
     const now = this.#now();
     const then = this.#samples.findLast((sample) => sample.at <= since + 1) ?? this.#samples[0];
     if (!now || !then) return undefined;
     const ms = now.ms - then.ms;
     return {
       ms,
-      queuedMs: now.queuedMs - then.queuedMs,
+      queuedMs:
+        now.queuedMs === undefined ? undefined : Math.max(now.queuedMs - (then.queuedMs ?? 0), 0),
       share: ms / Math.max(now.at - then.at, 1),
     };
   }
@@ -444,7 +452,8 @@ export class Program {
   starved(since: number, enoughMs: number): boolean {
     const use = this.#use(since);
     if (!use || use.ms >= enoughMs) return false;
-    return use.queuedMs > enoughMs / 2 || procfs.crowded() || procfs.waitsForDisk(this.innerPid);
+    if (procfs.waitsForDisk(this.innerPid)) return true;
+    return use.queuedMs === undefined ? procfs.crowded() : use.queuedMs > enoughMs / 4;
   }
 
   /** The part of one core that it used since then, from 0 to 1 and more; undefined where the system doesn't tell. */

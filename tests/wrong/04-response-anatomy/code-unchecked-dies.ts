@@ -1,5 +1,5 @@
 // Wrong: any code is put into the status line; Node throws at 99 and nobody catches it.
-// Fails: step 2, crashed | unhandled-rejection
+// Fails: step 2, status-code-refused
 import { randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 
