@@ -12,7 +12,10 @@ for (const twin of ['express', 'fastify']) {
     const result = await judgeSpecimen(lesson, join(solutionsDir, lesson.name, `${twin}.ts`));
     const failing = result.steps
       .filter((step) => step.status !== 'pass')
-      .map(({ step, diagnosis, message }) => `${step} ${diagnosis}: ${message}`);
+      .map(
+        ({ step, diagnosis, message, actual }) =>
+          `${step} ${diagnosis}: ${message} (${actual ?? ''})`,
+      );
     assert.equal(result.status, 'pass', `${result.message ?? ''} ${failing.join('\n')}`);
   });
 }

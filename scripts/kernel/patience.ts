@@ -22,8 +22,16 @@ export interface Wait {
 }
 
 /** Waits until `ready` holds; false when it was over, or the limit ran out, first. */
-export async function patiently({ ready, over, limit, starved, watch }: Wait): Promise<boolean> {
+export async function patiently({
+  ready,
+  over,
+  limit: given,
+  starved,
+  watch,
+}: Wait): Promise<boolean> {
   if (ready()) return true;
+  // What is left of an earlier limit may be less than nothing; Node 24 and later warn of such a timer.
+  const limit = Math.max(given, 0);
   const began = performance.now();
   let since = began;
   let extensions = 0;
