@@ -41,6 +41,7 @@ export const release = (group: number): void => tell(`del ${group}\n`);
 
 /** Ends a process group at once: the program and all that it started and did not detach. */
 export function killGroup(group: number): void {
+  if (group < 2) return; // It never started.
   try {
     if (process.platform === 'win32') {
       spawn('taskkill', ['/pid', String(group), '/t', '/f'], { stdio: 'ignore' }).on(

@@ -129,9 +129,13 @@ async function whyNot(program: Program, root: string): Promise<Failure> {
   const busy = program.options.trusted
     ? (await program.ping(300)) === undefined
     : (program.cpuShare(performance.now() - program.age) ?? 0) > 0.8;
-  if (program.exit) return whyItEnded(program, root);
-  if ((program.memory() ?? 0) > bounds.muchMemory) program.broke ??= 'memory';
+  // A program that was ended for breaking a bound did not end by itself.
   if (program.broke) return boundBroken(program);
+  if (program.exit) return whyItEnded(program, root);
+  if ((program.memory() ?? 0) > bounds.muchMemory) {
+    program.broke = 'memory';
+    return boundBroken(program);
+  }
   return busy
     ? {
         diagnosis: 'never-listened-busy',

@@ -12,11 +12,14 @@ import { loaderWords } from '../../scripts/kernel/program.ts';
 import { submit } from './people.ts';
 import { grade, resultsOf, scratch } from './run.ts';
 
-/** Words that make root an ordinary user: the kernel treats what root mounts otherwise. None where that user can't read this. */
+/** Words that make root an ordinary user: the kernel treats what root mounts otherwise. None where that user can't read this or run Node. */
 const asNobody = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups'];
 const ordinary =
   process.getuid?.() === 0 &&
-  spawnSync('setpriv', [...asNobody.slice(1), 'test', '-r', import.meta.filename]).status === 0
+  [
+    ['test', '-r', import.meta.filename],
+    ['test', '-x', process.execPath],
+  ].every((look) => spawnSync('setpriv', [...asNobody.slice(1), ...look]).status === 0)
     ? asNobody
     : [];
 
