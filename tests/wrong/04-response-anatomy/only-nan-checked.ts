@@ -1,5 +1,5 @@
 // Wrong: only what is no number is refused; 99 makes Node throw.
-// Fails: step 2, crashed | unhandled-rejection
+// Fails: step 2, status-code-refused
 import { randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 
