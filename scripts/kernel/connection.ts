@@ -29,6 +29,8 @@ function endOfRequest(sent: Buffer): number {
 
 /** A response that keeps coming for this many times the limit is an endless one. */
 const endlessAfter = 2;
+/** So long a write waits for a side that does not read, in ms. */
+const unreadMs = 2000;
 
 export class Connection {
   readonly port: number;
@@ -95,16 +97,21 @@ export class Connection {
     return this.#socket.localPort;
   }
 
-  /** Sends bytes as they are (text as UTF-8). Resolves once they were handed to the system. */
+  /**
+   * Sends bytes as they are (text as UTF-8). Resolves once they were handed to the system; where the other side has
+   * stopped to read, after a while all the same: what comes back tells.
+   */
   async write(bytes: string | Uint8Array): Promise<void> {
     const data = typeof bytes === 'string' ? Buffer.from(bytes) : Buffer.from(bytes);
     this.#sent.push(data);
     await new Promise<void>((resolve) => {
       const done = (): void => {
+        clearTimeout(timer);
         this.#socket.off('close', done);
         this.#times.sent ??= this.#now();
         resolve();
       };
+      const timer = setTimeout(done, unreadMs);
       this.#socket.once('close', done);
       if (this.#socket.destroyed || this.#socket.writableEnded) done();
       else this.#socket.write(data, done);
@@ -178,7 +185,7 @@ export class Connection {
       .toString('latin1')
       .split(/[ \r\n]/);
     const { method = sentMethod || 'GET', target = sentTarget } = options;
-    const began = performance.now();
+    let begun: number | undefined;
     let reading: Reading = { state: 'head', bytes: 0 };
     let seen = -1;
     let endless = false;
@@ -188,8 +195,11 @@ export class Connection {
       return reading.state === 'done' || reading.state === 'not-http' || ended;
     };
     while (!look()) {
+      // The response's own time: the wait for its first byte has a limit of its own.
+      if (this.#length > 0) begun ??= performance.now();
       endless =
-        this.#length > maxBytes || (seen > 0 && performance.now() - began > limit * endlessAfter);
+        this.#length > maxBytes ||
+        (begun !== undefined && performance.now() - begun > limit * endlessAfter);
       if (endless) break;
       seen = this.#length;
       const more = await this.#wait(() => this.#length > seen || this.#closed !== 'open', limit);
@@ -287,7 +297,9 @@ export class Connection {
       starved: this.#starved,
       watch: (look) => {
         this.#wake = look;
-        return () => (this.#wake = undefined);
+        return () => {
+          if (this.#wake === look) this.#wake = undefined;
+        };
       },
     });
   }

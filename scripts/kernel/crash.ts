@@ -106,7 +106,8 @@ export function readCrash(stderr: string, root: string, knownRejected = false): 
   const source = sourceLine(words, found);
   if (
     name === 'SyntaxError' &&
-    !/\bat .*JSON\.parse|is not valid JSON|in JSON at|Unterminated string in JSON/.test(words)
+    !/\bat .*JSON\.parse|is not valid JSON|in JSON at|Unterminated string in JSON/.test(words) &&
+    !/\bat (?:new )?(?:RegExp|BigInt) /.test(words)
   ) {
     return {
       kind: /does not provide an export|requested module/.test(message) ? 'import' : 'syntax',

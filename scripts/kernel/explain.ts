@@ -50,6 +50,8 @@ export async function explain(
           kind: `too-much-${program.broke}`,
           failure: { ...boundBroken(program), exchange },
         };
+      if (program.exit && !program.ended)
+        return { kind: 'crashed', failure: await explainDeath(program, scene, exchange, request) };
       if (blocked) {
         return {
           kind: 'event-loop-blocked',
@@ -296,7 +298,7 @@ function known(crash: Crash): { diagnosis: string; sentence: string } {
       sentence:
         'decodeURIComponent() and decodeURI() throw on an escape that means nothing, such as %zz.',
     };
-  if (crash.name === 'SyntaxError')
+  if (crash.name === 'SyntaxError' && !/regular expression|BigInt/.test(crash.message))
     return {
       diagnosis: 'json-threw',
       sentence: 'JSON.parse() throws when the text is not JSON, and nothing caught it.',

@@ -292,7 +292,8 @@ class Run implements Bench {
       this.limitMs = budget.hurriedMs;
     const program = this.#current;
     if (!program || program.exit) return;
-    const alive = this.trusted ? (await program.ping(250)) !== undefined : !waited;
+    const alive =
+      !program.broke && (this.trusted ? (await program.ping(250)) !== undefined : !waited);
     if (!alive) {
       await program.stop();
       this.#current = undefined;

@@ -397,6 +397,7 @@ export class Program {
 
   /** Waits until `test` holds, checking whenever the program is heard of. False when `limit` ms passed, or it exited, first. */
   when(test: () => boolean, limit: number): Promise<boolean> {
+    this.sample();
     return patiently({
       ready: test,
       over: () => this.exit !== null,
@@ -481,7 +482,8 @@ export class Program {
         this.#pongs.delete(id);
         resolve(this.exit ? undefined : work);
       };
-      const timer = setTimeout(() => answer(undefined), limit);
+      // An answer that came while this process was held up itself is read first.
+      const timer = setTimeout(() => setImmediate(answer, undefined), limit);
       this.#pongs.set(id, answer);
       this.#say({ [word]: id });
     });
