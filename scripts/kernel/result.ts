@@ -64,7 +64,13 @@ const requestLine = ({ sent }: Exchange): string =>
 
 function inOneLine(exchange: Exchange): string {
   const { message, outcome } = exchange;
-  const came = message ? `${message.status} ${message.reason}`.trim() : outcome.replace('-', ' ');
+  // Whether a program that dies closes or resets a connection depends on the moment.
+  const lost = outcome === 'connection-closed' || outcome === 'connection-reset';
+  const came = message
+    ? `${message.status} ${message.reason}`.trim()
+    : lost
+      ? 'connection ended'
+      : outcome.replace('-', ' ');
   return `${requestLine(exchange)}: ${cap(came, 60)}`;
 }
 

@@ -110,7 +110,7 @@ export function processesWith(word: string): string[] {
 
 /**
  * A result without what differs from run to run: times, the ports that the system gives, and whether a program that is
- * just dying closes a connection or refuses it.
+ * just dying closes a connection, resets it or refuses the next.
  */
 export function withoutTimes(value: unknown): unknown {
   const text = JSON.stringify(value, (key, part: unknown) =>
@@ -118,10 +118,11 @@ export function withoutTimes(value: unknown): unknown {
   );
   const plain = text
     .replace(/localhost:\d+/g, 'localhost:PORT')
-    .replaceAll(
-      '(the connection was refused: nothing listens there)',
-      '(the connection was closed without a response)',
+    .replace(
+      /\(the connection was (closed without a response|reset without a response|refused: nothing listens there)\)/g,
+      '(the connection ended)',
     )
+    .replaceAll('connection refused', 'connection ended')
     .replace(/Date: [^\\"]+/gi, 'Date: …');
   return JSON.parse(plain) as unknown;
 }
