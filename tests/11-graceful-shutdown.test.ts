@@ -657,15 +657,25 @@ export default suite('11-graceful-shutdown', {
       }
     };
     // Somebody who presses Ctrl+C again and again.
-    const impatient = async (): Promise<void> => {
+    const impatient = async (tries = 4): Promise<void> => {
       const copy = await Copy.start(t, env);
       const { program } = copy;
       await beginMinute(copy);
+      let last = performance.now();
+      let longest = 0;
+      const press = (): void => {
+        longest = Math.max(longest, performance.now() - last);
+        last = performance.now();
+      };
       await copy.drain();
       for (let n = 0; n < 14 && !program.exit; n++) {
+        press();
         copy.signal('SIGTERM');
         await copy.t.until(() => program.exit !== null, 60);
       }
+      press();
+      // Where this process was held up between two signals, a deadline that had begun anew has run out as well.
+      if (program.exit && longest > deadline * 0.9 && tries > 1) return impatient(tries - 1);
       if (program.exit) return;
       const took = Math.round(copy.since);
       await program.when(() => program.exit !== null, deadline + 650);

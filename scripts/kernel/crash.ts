@@ -133,3 +133,9 @@ function sourceLine(words: string, frame: Frame | undefined): string | undefined
   if (!frame || !first.endsWith(`:${frame.line}`)) return undefined;
   return source?.trim().slice(0, 120);
 }
+
+/** The port that a listen() asked for and did not get. */
+export function portInUse({ message }: Crash): number | undefined {
+  const port = /address already in use \S*?:(\d+)/.exec(message)?.[1];
+  return port === undefined ? undefined : Number(port);
+}

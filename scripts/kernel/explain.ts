@@ -1,6 +1,6 @@
 /** Finds out why a request got no whole response: what the program was doing, or how it died. */
 import { Connection } from './connection.ts';
-import { readCrash, type Crash } from './crash.ts';
+import { portInUse, readCrash, type Crash } from './crash.ts';
 import { bounds, type Program } from './program.ts';
 import { brief, seconds, type Exchange, type Outcome } from './exchange.ts';
 import type { Failure } from './failure.ts';
@@ -217,7 +217,10 @@ export async function explainDeath(
       exchange,
     };
   }
-  const { diagnosis, sentence } = known(crash);
+  const { diagnosis, sentence } = known(
+    crash,
+    await program.hadPort(portInUse(crash) ?? program.port),
+  );
   return {
     diagnosis,
     message: `${when} died${at(crash)}. ${sentence}`,
@@ -240,8 +243,12 @@ export function describe(crash: Crash): string {
   return `${crash.name}${code}: ${brief(crash.message, 300)}${place}`;
 }
 
-/** What the commonest errors of Node's http mean to a beginner. */
-function known(crash: Crash): { diagnosis: string; sentence: string } {
+/**
+ * What the commonest errors of Node's http mean to a beginner.
+ *
+ * @param ownPort whether a port that could not be had was the program's own already
+ */
+function known(crash: Crash, ownPort: boolean): { diagnosis: string; sentence: string } {
   switch (crash.code) {
     case 'ERR_HTTP_HEADERS_SENT':
       return {
@@ -268,7 +275,7 @@ function known(crash: Crash): { diagnosis: string; sentence: string } {
       return {
         diagnosis: 'url-threw',
         sentence:
-          'new URL() throws when it cannot read its text, and that text came from the client.',
+          'new URL() throws when it cannot read its text: a path alone needs a base, and what a client sends need not be a path.',
       };
     case 'ERR_INVALID_CHAR':
       return {
@@ -287,10 +294,15 @@ function known(crash: Crash): { diagnosis: string; sentence: string } {
         sentence: 'A promise was rejected and nothing caught it. Node ends the process then.',
       };
     case 'EADDRINUSE':
-      return {
-        diagnosis: 'listens-twice',
-        sentence: 'It called listen() on a port that it already listens on.',
-      };
+      return ownPort
+        ? {
+            diagnosis: 'listens-twice',
+            sentence: 'It called listen() on a port that it already listens on.',
+          }
+        : {
+            diagnosis: 'port-taken',
+            sentence: `It called listen() on port ${portInUse(crash)}, which another program has.`,
+          };
   }
   if (crash.name === 'URIError')
     return {

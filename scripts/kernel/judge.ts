@@ -237,14 +237,24 @@ class Run implements Bench {
     const crashed = failure && this.#current?.exit && !this.#current.ended;
     if (crashed && reused && results.at(-1)?.status === 'pass') {
       // Whose request was it? In a fresh process this step shows it.
-      await this.#fresh();
-      const alone = await this.#try(step);
+      const alone = await this.#alone(step);
       if (!alone && failure) blameStepBefore(results, failure);
       failure = alone;
     }
     if (!failure) return passed(number, step.title);
     await this.#afterFailure(failure);
     return failed(number, step.title, this.#notDone(number, failure) ?? failure);
+  }
+
+  /** Runs a step's function in a fresh process; gives its failure, or undefined. */
+  async #alone(step: Suite['steps'][number]): Promise<Failure | undefined> {
+    try {
+      await this.#fresh();
+    } catch (error) {
+      if (error instanceof ProgramFault) return error.failure;
+      throw error;
+    }
+    return this.#try(step);
   }
 
   /** Runs a step's function; gives its failure, or undefined. */

@@ -472,6 +472,13 @@ export class Program {
     }));
   }
 
+  /** Whether it was this program, which has ended, that had the port. */
+  async hadPort(port: number): Promise<boolean> {
+    return this.options.trusted
+      ? this.listening.some((listening) => 'port' in listening && listening.port === port)
+      : !(await portTaken(port));
+  }
+
   /** Asks the event loop for a sign of life. Gives the amount of pending work, or undefined when none came in time. */
   async ping(limit: number, word: 'ping' | 'cover' = 'ping'): Promise<number | undefined> {
     if (!this.options.trusted || this.exit) return undefined;

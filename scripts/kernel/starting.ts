@@ -1,5 +1,5 @@
 /** Brings a program to the point where it listens, or finds out why it never will. */
-import { readCrash } from './crash.ts';
+import { portInUse, readCrash } from './crash.ts';
 import { describe, boundBroken } from './explain.ts';
 import { brief, seconds } from './exchange.ts';
 import { ProgramFault, UsageError, type Failure } from './failure.ts';
@@ -119,7 +119,7 @@ async function whyNot(program: Program, root: string): Promise<Failure> {
   if (program.spawnError)
     throw new UsageError(`Node could not be started: ${program.spawnError.message}`);
   if (program.broke) return boundBroken(program);
-  if (program.exit) return whyItEnded(program, root);
+  if (program.exit) return await whyItEnded(program, root);
 
   const elsewhere = program.listeners()[0];
   if (elsewhere) return listensElsewhere(elsewhere, port);
@@ -131,7 +131,7 @@ async function whyNot(program: Program, root: string): Promise<Failure> {
     : (program.cpuShare(performance.now() - program.age) ?? 0) > 0.8;
   // A program that was ended for breaking a bound did not end by itself.
   if (program.broke) return boundBroken(program);
-  if (program.exit) return whyItEnded(program, root);
+  if (program.exit) return await whyItEnded(program, root);
   if ((program.memory() ?? 0) > bounds.muchMemory) {
     program.broke = 'memory';
     return boundBroken(program);
@@ -176,7 +176,7 @@ function listensElsewhere(listening: Listening, port: number): Failure {
   };
 }
 
-function whyItEnded(program: Program, root: string): Failure {
+async function whyItEnded(program: Program, root: string): Promise<Failure> {
   const { exit, stderr, stdout } = program;
   const crash = readCrash(stderr, root);
   const place = crash?.file
@@ -213,9 +213,9 @@ function whyItEnded(program: Program, root: string): Failure {
     };
   }
   if (crash?.code === 'EADDRINUSE') {
-    const taken = /address already in use \S*?:(\d+)/.exec(crash.message)?.[1];
-    const other = taken !== undefined && Number(taken) !== program.port;
-    return program.listening.length > 0
+    const taken = portInUse(crash) ?? program.port;
+    const other = taken !== program.port;
+    return (await program.hadPort(taken))
       ? {
           diagnosis: 'listens-twice',
           message: `The program listens on port ${taken} and then calls listen() on it again, at ${place}. A port can be opened once.`,
