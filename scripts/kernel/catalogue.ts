@@ -39,8 +39,8 @@ export interface Specimen {
   representative: boolean;
 }
 
-/** So many wrong programs stand for a step. */
-const representativesPerStep = 2;
+/** So many wrong programs stand for a step; fewer where each verdict has to wait for something. */
+const representativesPerStep = ({ waits }: Lesson): number => (waits === undefined ? 2 : 1);
 
 const header = { wrong: /^\/\/ Wrong: (.+)$/m, valid: /^\/\/ Right: (.+)$/m };
 
@@ -80,10 +80,11 @@ export async function specimens(lesson: Lesson, kind: 'wrong' | 'valid'): Promis
       };
     }),
   );
+  const most = representativesPerStep(lesson);
   for (const specimen of found) {
     const [diagnosis = ''] = specimen.diagnoses;
     const count = taken.get(specimen.step) ?? 0;
-    if (kind !== 'wrong' || seen.has(diagnosis) || count >= representativesPerStep) continue;
+    if (kind !== 'wrong' || seen.has(diagnosis) || count >= most) continue;
     specimen.representative = true;
     seen.add(diagnosis);
     taken.set(specimen.step, count + 1);
