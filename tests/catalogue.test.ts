@@ -5,7 +5,7 @@
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { prove } from '../scripts/kernel/catalogue.ts';
+import { prove, specimens } from '../scripts/kernel/catalogue.ts';
 import { allLessons } from '../scripts/kernel/course.ts';
 import { goldenSeed } from '../scripts/verify/golden.ts';
 
@@ -19,12 +19,13 @@ for (const lesson of allLessons()) {
     for (const { name, complaint } of proofs) {
       await t.test(name, () => assert.equal(complaint, undefined, complaint));
     }
-    const count = (kind: string): number =>
-      proofs.filter(({ name }) => name.startsWith(kind)).length;
+    const count = async (kind: 'valid' | 'wrong'): Promise<number> =>
+      (await specimens(lesson, kind)).length;
+    const [valid, wrong] = [await count('valid'), await count('wrong')];
     assert.ok(
-      count('valid/') >= 3,
-      `${lesson.name} has ${count('valid/')} right programs; at least three styles are wanted`,
+      valid >= 3,
+      `${lesson.name} has ${valid} right programs; at least three styles are wanted`,
     );
-    assert.ok(count('wrong/') >= 8, `${lesson.name} has ${count('wrong/')} wrong programs`);
+    assert.ok(wrong >= 8, `${lesson.name} has ${wrong} wrong programs`);
   });
 }
