@@ -17,7 +17,13 @@ const { values, positionals } = words({
 });
 
 /** These take longest; begun first, they don't keep everybody waiting at the end. */
-const long = new Set(['catalogue.test.ts', 'faults.test.ts', 'grade/class.test.ts']);
+const long = new Set([
+  'catalogue.test.ts',
+  'faults.test.ts',
+  'grade/class.test.ts',
+  'verify.test.ts',
+  'loop/loop.test.ts',
+]);
 
 /** Test files below `tests/`; the programs of the catalogues are none. */
 function testFiles(): string[] {
