@@ -2,7 +2,7 @@
 import net from 'node:net';
 import type { Exchange, Outcome } from './exchange.ts';
 import { readMessage, type Reading } from './message.ts';
-import { patiently, type Starved } from './patience.ts';
+import { patiently, type Load } from './patience.ts';
 
 export interface WaitOptions {
   /** How long a silence may last, in ms. */
@@ -35,9 +35,9 @@ const unreadMs = 2000;
 export class Connection {
   readonly port: number;
   readonly #socket: net.Socket;
-  readonly #starved: Starved;
+  readonly #load: Load;
   #since = performance.now();
-  #store = Buffer.allocUnsafe(4 * 1024);
+  #store: Buffer = Buffer.alloc(0);
   #length = 0;
   #sent: Buffer[] = [];
   #times: Exchange['times'] = { over: 0 };
@@ -51,12 +51,12 @@ export class Connection {
   /** @param from the local address, such as another one of the loopback range: to the server it is another client's */
   constructor(
     port: number,
-    starved: Starved = () => false,
+    load: Load = { sample() {}, starved: () => false },
     defaultLimit = defaults.limitMs,
     from?: string,
   ) {
     this.port = port;
-    this.#starved = starved;
+    this.#load = load;
     this.limit = defaultLimit;
     this.#socket = net.connect({
       port,
@@ -272,6 +272,13 @@ export class Connection {
       this.#skipping -= skipped;
       data = data.subarray(skipped);
     }
+    if (this.#length === 0 && data.length > this.#store.length) {
+      // Nearly always this is the whole answer: it needs no copy.
+      this.#store = data;
+      this.#length = data.length;
+      this.#wake?.();
+      return;
+    }
     if (this.#length + data.length > this.#store.length) {
       const grown = Buffer.allocUnsafe(
         Math.max(this.#store.length * 2, this.#length + data.length),
@@ -294,7 +301,7 @@ export class Connection {
     return patiently({
       ready,
       limit,
-      starved: this.#starved,
+      load: this.#load,
       watch: (look) => {
         this.#wake = look;
         return () => {

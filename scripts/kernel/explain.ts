@@ -19,6 +19,13 @@ export interface Explanation {
 /** How long the end of a dying process is waited for, in ms. */
 const dyingMs = 800;
 const pingMs = 300;
+/** Who is bigger than `fromBytes`, and bigger by `stepBytes` at each look, still grows. */
+const growing = {
+  fromBytes: 96 * 1024 * 1024,
+  stepBytes: 2 * 1024 * 1024,
+  everyMs: 50,
+  limitMs: 5000,
+};
 
 /** @param exchange one whose outcome is not `answered` */
 export async function explain(
@@ -44,7 +51,7 @@ export async function explain(
     case 'no-answer':
     case 'response-never-ended': {
       const blocked = await isBlocked(program, exchange);
-      if ((program.memory() ?? 0) > bounds.muchMemory) program.broke ??= 'memory';
+      if (await growsTooBig(program)) program.broke ??= 'memory';
       if (program.broke)
         return {
           kind: `too-much-${program.broke}`,
@@ -159,6 +166,21 @@ async function isBlocked(program: Program, exchange: Exchange): Promise<boolean>
   if (program.options.trusted)
     return (await program.ping(pingMs)) === undefined && program.exit === null;
   return (program.cpuShare(performance.now() - exchange.times.over) ?? 0) > 0.8;
+}
+
+/** A slow machine hands memory out slowly: a program that still grows is watched until it is too big, or rests. */
+export async function growsTooBig(program: Program): Promise<boolean> {
+  const end = performance.now() + growing.limitMs;
+  let before = 0;
+  for (;;) {
+    const memory = program.memory() ?? 0;
+    if (memory > bounds.muchMemory) return true;
+    if (memory < growing.fromBytes || memory < before + growing.stepBytes) return false;
+    if (performance.now() > end) return false;
+    before = memory;
+    await program.when(() => program.broke !== null, growing.everyMs);
+    if (program.exit) return program.broke === 'memory';
+  }
 }
 
 function share(program: Program, exchange: Exchange): string {

@@ -37,7 +37,7 @@ export interface StartOptions {
 }
 
 /** So many requests make Node's HTTP code quick. */
-const rehearsals = 60;
+const rehearsals = 600;
 
 export const bounds = {
   /** A program must listen within this time, in ms. */
@@ -397,12 +397,11 @@ export class Program {
 
   /** Waits until `test` holds, checking whenever the program is heard of. False when `limit` ms passed, or it exited, first. */
   when(test: () => boolean, limit: number): Promise<boolean> {
-    this.sample();
     return patiently({
       ready: test,
       over: () => this.exit !== null,
       limit,
-      starved: (since, enough) => this.starved(since, enough),
+      load: this,
       watch: (look) => {
         this.#watchers.add(look);
         return () => this.#watchers.delete(look);
@@ -419,7 +418,7 @@ export class Program {
 
   #samples: Sample[] = [];
 
-  /** Remembers how much processor time has been used and waited for, so that `starved` and `cpuShare` can compare. */
+  /** Remembers how much processor time has been used and waited for; `starved` and `cpuShare` begin at the first such moment. */
   sample(): void {
     if (performance.now() - (this.#samples.at(-1)?.at ?? -Infinity) < 20) return;
     const now = this.#now();
@@ -435,7 +434,7 @@ export class Program {
 
   #use(since: number): { ms: number; queuedMs: number | undefined; share: number } | undefined {
     const now = this.#now();
-    const then = this.#samples.findLast((sample) => sample.at <= since + 1) ?? this.#samples[0];
+    const then = this.#samples.find((sample) => sample.at >= since) ?? this.#samples.at(-1);
     if (!now || !then) return undefined;
     const ms = now.ms - then.ms;
     return {

@@ -1,6 +1,6 @@
 /** Brings a program to the point where it listens, or finds out why it never will. */
 import { portInUse, readCrash } from './crash.ts';
-import { describe, boundBroken } from './explain.ts';
+import { boundBroken, describe, growsTooBig } from './explain.ts';
 import { brief, seconds } from './exchange.ts';
 import { ProgramFault, UsageError, type Failure } from './failure.ts';
 import net from 'node:net';
@@ -132,7 +132,7 @@ async function whyNot(program: Program, root: string): Promise<Failure> {
   // A program that was ended for breaking a bound did not end by itself.
   if (program.broke) return boundBroken(program);
   if (program.exit) return await whyItEnded(program, root);
-  if ((program.memory() ?? 0) > bounds.muchMemory) {
+  if (await growsTooBig(program)) {
     program.broke = 'memory';
     return boundBroken(program);
   }

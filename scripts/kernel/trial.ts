@@ -187,13 +187,7 @@ export class Trial {
     from?: string,
   ): Connection & { answer(options?: WaitOptions & { causes?: OutcomeCauses }): Promise<Answer> } {
     const { program } = this;
-    program.sample();
-    const connection = new Connection(
-      program.port,
-      (since, enough) => program.starved(since, enough),
-      this.#limit,
-      from,
-    );
+    const connection = new Connection(program.port, program, this.#limit, from);
     this.#connections.push(connection);
     const attempt = connection.attempt.bind(connection);
     return Object.assign(connection, {
@@ -259,7 +253,6 @@ export class Trial {
     reusable: boolean,
   ): Promise<Exchange> {
     await connection.write(bytes);
-    this.program.sample();
     // A connection that is used again was opened by another trial: the list and the limit are this one's.
     const exchange = await this.#recorded(
       Connection.prototype.attempt.call(connection, {

@@ -5,7 +5,6 @@
 // It changes nothing that a program can see but PORT and the environment that the kernel sends.
 import { ChildProcess } from 'node:child_process';
 import fs from 'node:fs';
-import http from 'node:http';
 import module from 'node:module';
 import net from 'node:net';
 import v8 from 'node:v8';
@@ -49,43 +48,10 @@ ChildProcess.prototype.spawn = function (...args) {
 process.on('uncaughtExceptionMonitor', (_error, origin) => tell({ dying: origin }));
 process.once('beforeExit', () => tell({ drained: true }));
 
-/**
- * Answers requests of its own over loopback, so that the learner's first ones find Node's HTTP code compiled.
- * @param {number} rounds
- */
-async function rehearse(rounds) {
-  const server = http.createServer((req, res) => {
-    res.on('close', () => {});
-    if (req.method !== 'POST') {
-      res.statusCode = 200;
-      res.setHeader('Content-Type', 'text/plain; charset=utf-8');
-      return void res.end('.\n');
-    }
-    let size = 0;
-    req.on('data', (chunk) => (size += chunk.length));
-    req.on('end', () => {
-      res.writeHead(200, { 'Content-Type': 'application/json', 'Content-Length': 2 });
-      res.end('{}');
-    });
-  });
-  // The untouched listen: the kernel must not take this port for the learner's.
-  await new Promise((listening) =>
-    Reflect.apply(listen, server, [0, '127.0.0.1', () => listening(undefined)]),
-  );
-  const { port } = /** @type {net.AddressInfo} */ (server.address());
-  const fields = 'Host: a\r\nUser-Agent: a\r\nAccept: */*\r\n';
-  for (let round = 0; round < rounds; round++) {
-    const request =
-      round % 3 > 0
-        ? `GET /a?b=c HTTP/1.1\r\n${fields}Connection: close\r\n\r\n`
-        : `POST / HTTP/1.1\r\n${fields}Content-Length: 1\r\nConnection: close\r\n\r\n.`;
-    await new Promise((over) => {
-      const socket = net.connect(port, '127.0.0.1', () => socket.write(request));
-      socket.on('error', over).on('close', over).resume();
-    });
-  }
-  await new Promise((closed) => server.close(closed));
-}
+/** The untouched listen: the kernel must not take this port for the learner's. @param {net.Server} server */
+const listenUnseen = (server) => Reflect.apply(listen, server, [0, '127.0.0.1']);
+const gone = new AbortController();
+let rehearsing = Promise.resolve();
 
 const line = new net.Socket({ fd: fromKernel, readable: true, writable: false });
 line.on('error', () => {});
@@ -104,11 +70,16 @@ await new Promise((go) => {
       const message = JSON.parse(text.slice(0, end));
       text = text.slice(end + 1);
       if (message.go) {
-        Object.assign(process.env, message.go);
-        line.unref();
-        go(undefined);
+        gone.abort();
+        void rehearsing.then(() => {
+          Object.assign(process.env, message.go);
+          line.unref();
+          go(undefined);
+        });
       } else if (message.rehearse) {
-        void rehearse(message.rehearse).finally(() => tell({ rehearsed: true }));
+        rehearsing = import('./rehearsal.mjs')
+          .then(({ rehearse }) => rehearse(message.rehearse, listenUnseen, gone.signal))
+          .finally(() => tell({ rehearsed: true }));
       } else if (message.cover) {
         // Before it is killed: a killed process writes no coverage of its own accord.
         v8.takeCoverage();

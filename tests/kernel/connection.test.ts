@@ -108,13 +108,15 @@ test('two responses on one connection come one after the other', async () => {
   assert.equal(second.message?.body.toString(), 'b');
 });
 
+const starvedForGood = { sample() {}, starved: () => true };
+
 test('a program that is starved gets more time', async () => {
   const port = await serving((socket) =>
     socket.once('data', () =>
       setTimeout(() => socket.write('HTTP/1.1 204 No Content\r\n\r\n'), 150),
     ),
   );
-  const connection = new Connection(port, () => true);
+  const connection = new Connection(port, starvedForGood);
   await connection.write(request);
   const exchange = await connection.attempt({ limit: 60 });
   connection.destroy();
@@ -123,7 +125,7 @@ test('a program that is starved gets more time', async () => {
 
 test('even a starved program gets only so much', async () => {
   const port = await serving((socket) => socket.resume());
-  const connection = new Connection(port, () => true);
+  const connection = new Connection(port, starvedForGood);
   await connection.write(request);
   const exchange = await connection.attempt({ limit: 20 });
   connection.destroy();

@@ -47,9 +47,11 @@ const open = (words: string[] = [lesson.name], env: Record<string, string> = {})
     env,
   });
 
-/** The screen as it stands: what was drawn last. */
+const wholeFrame = /\u001b\[\?2026h\u001b\[H([^]*?)\u001b\[\?2026l/g;
+
+/** The screen as it stands: what was drawn last, from its first mark to its last. A frame may come in pieces. */
 function screen(terminal: Terminal): string {
-  const frame = terminal.text.split('\u001b[H').at(-1) ?? '';
+  const frame = [...terminal.text.matchAll(wholeFrame)].at(-1)?.[1] ?? '';
   return plain(frame)
     .replace(/\r+\n/g, '\n')
     .replace(/[ \t]+$/gm, '')
