@@ -4,7 +4,7 @@ import { createRequire } from 'node:module';
 import { readdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { allLessons, projectRoot } from './kernel/course.ts';
-import { loaderWords } from './kernel/program.ts';
+import { trustedLoaderWords } from './kernel/program.ts';
 import { exitWith, words } from './show/exit.ts';
 
 const usage = `npm run coverage   runs the suites, the kernel's tests and those of the commands, and prints which lines of the
@@ -35,7 +35,7 @@ await exitWith(() => {
       '--reporter=lcov',
       process.execPath,
       '--disable-warning=ExperimentalWarning',
-      ...loaderWords,
+      ...trustedLoaderWords,
       '--test',
       ...suites,
       ...kernel,

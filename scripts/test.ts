@@ -5,7 +5,7 @@ import { availableParallelism } from 'node:os';
 import { join, relative } from 'node:path';
 import { projectRoot } from './kernel/course.ts';
 import { UsageError } from './kernel/failure.ts';
-import { loaderWords } from './kernel/program.ts';
+import { trustedLoaderWords } from './kernel/program.ts';
 import { exitWith, words } from './show/exit.ts';
 
 const usage = `npm test                 every test
@@ -45,7 +45,7 @@ await exitWith(async () => {
   const files = testFiles();
   if (files.length === 0)
     throw new UsageError(`No test file holds ${positionals.join(' or ')} in its path.`);
-  const words = ['--disable-warning=ExperimentalWarning', ...loaderWords];
+  const words = ['--disable-warning=ExperimentalWarning', ...trustedLoaderWords];
   const concurrency = `--test-concurrency=${Math.max(2, availableParallelism())}`;
   const child = spawn(process.execPath, [...words, '--test', concurrency, ...files], {
     stdio: 'inherit',

@@ -3,7 +3,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { join } from 'node:path';
 import { createInterface, type Interface } from 'node:readline';
 import { projectRoot } from '../kernel/course.ts';
-import { loaderWords } from '../kernel/program.ts';
+import { trustedLoaderWords } from '../kernel/program.ts';
 import { adopt, end, release } from '../kernel/reaper.ts';
 import { workerWords, type Tier } from './isolation.ts';
 import type { Answer, Job } from './worker.ts';
@@ -47,7 +47,7 @@ export class Worker {
     const words = [
       process.execPath,
       '--disable-warning=ExperimentalWarning',
-      ...loaderWords,
+      ...trustedLoaderWords,
       this.#script,
     ];
     const [command = '', ...args] =

@@ -19,12 +19,13 @@ export interface Explanation {
 /** How long the end of a dying process is waited for, in ms. */
 const dyingMs = 800;
 const pingMs = 300;
-/** Who is bigger than `fromBytes`, and bigger by `stepBytes` at each look, still grows. */
+/** Who is bigger than `fromBytes`, and by `stepBytes` bigger at one of `looks` looks, still grows. */
 const growing = {
-  fromBytes: 96 * 1024 * 1024,
-  stepBytes: 2 * 1024 * 1024,
+  fromBytes: 80 * 1024 * 1024,
+  stepBytes: 1024 * 1024,
+  looks: 2,
   everyMs: 50,
-  limitMs: 5000,
+  limitMs: 20_000,
 };
 
 /** @param exchange one whose outcome is not `answered` */
@@ -171,16 +172,20 @@ async function isBlocked(program: Program, exchange: Exchange): Promise<boolean>
 /** A slow machine hands memory out slowly: a program that still grows is watched until it is too big, or rests. */
 export async function growsTooBig(program: Program): Promise<boolean> {
   const end = performance.now() + growing.limitMs;
-  let before = 0;
-  for (;;) {
-    const memory = program.memory() ?? 0;
+  let memory = program.memory() ?? 0;
+  if (memory < growing.fromBytes) return false;
+  for (let rests = 0; rests < growing.looks && performance.now() < end; ) {
     if (memory > bounds.muchMemory) return true;
-    if (memory < growing.fromBytes || memory < before + growing.stepBytes) return false;
-    if (performance.now() > end) return false;
-    before = memory;
+    const before = memory;
+    const since = performance.now();
+    program.sample();
     await program.when(() => program.broke !== null, growing.everyMs);
     if (program.exit) return program.broke === 'memory';
+    memory = program.memory() ?? 0;
+    if (memory >= before + growing.stepBytes) rests = 0;
+    else if (!program.starved(since, growing.everyMs / 2)) rests++;
   }
+  return false;
 }
 
 function share(program: Program, exchange: Exchange): string {

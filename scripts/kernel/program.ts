@@ -76,6 +76,11 @@ export const loaderWords: readonly string[] = stripsTypes
   ? []
   : ['--import', pathToFileURL(join(import.meta.dirname, 'strip-register.mjs')).href];
 
+/** The same for what is ours or the learner's own: a start without a worker. See strip-register.mjs. */
+export const trustedLoaderWords: readonly string[] = stripsTypes
+  ? []
+  : ['--expose-internals', ...loaderWords];
+
 /** The words that run a TypeScript file by itself, as a learner would. */
 export const runWords = (file: string): string[] => [
   process.execPath,
@@ -91,9 +96,10 @@ function nodeWords(options: StartOptions): string[] {
     `--max-old-space-size=${bounds.heapMegabytes}`,
     '--disable-warning=ExperimentalWarning',
   ];
-  words.push(...loaderWords);
-  if (options.trusted)
-    words.push('--import', pathToFileURL(join(import.meta.dirname, 'witness.mjs')).href);
+  if (options.trusted) {
+    const witness = pathToFileURL(join(import.meta.dirname, 'witness.mjs')).href;
+    words.push(...trustedLoaderWords, '--import', witness);
+  } else words.push(...loaderWords);
   return [...words, options.file, ...(options.args ?? [])];
 }
 

@@ -6,5 +6,6 @@ import { strip } from './strip.mjs';
 export async function load(url, context, next) {
   const [path = ''] = url.split(/[?#]/);
   if (!path.startsWith('file:') || !path.endsWith('.ts')) return next(url, context);
-  return { format: 'module', shortCircuit: true, source: await strip(fileURLToPath(path)) };
+  const source = await strip(fileURLToPath(path));
+  return { format: 'module', responseURL: url, shortCircuit: true, source };
 }
