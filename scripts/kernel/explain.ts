@@ -174,7 +174,7 @@ export async function growsTooBig(program: Program): Promise<boolean> {
   const end = performance.now() + growing.limitMs;
   let memory = program.memory() ?? 0;
   if (memory < growing.fromBytes) return false;
-  for (let rests = 0; rests < growing.looks && performance.now() < end; ) {
+  for (let rests = 0; rests < growing.looks && performance.now() < end;) {
     if (memory > bounds.muchMemory) return true;
     const before = memory;
     const since = performance.now();
