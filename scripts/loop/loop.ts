@@ -50,7 +50,8 @@ export function loop(lesson: Lesson, flags: Flags): Promise<number> {
 class Loop {
   readonly #flags: Flags;
   readonly #screen = new Screen();
-  readonly #greeting: string[];
+  /** Until the first save, or another lesson. */
+  #greeting: string[];
   #lesson: Lesson;
   #view: View = 'verdict';
   #result: Result | undefined;
@@ -124,6 +125,7 @@ class Loop {
       before !== undefined && before !== fingerprint(lesson)
         ? 'The text or the steps of this lesson have changed since you were here; your work and your progress are kept.'
         : '';
+    if (lesson !== this.#lesson) this.#greeting = [];
     this.#lesson = lesson;
     this.#view = 'verdict';
     this.#result = undefined;
@@ -147,6 +149,7 @@ class Loop {
   }
 
   #saved(): void {
+    this.#greeting = [];
     void this.#check();
     if (this.#server) void this.#server.restart();
   }

@@ -142,6 +142,7 @@ test('a whole lesson goes by keys', async () => {
 
     terminal.type('n');
     await shows(terminal, 'Lesson 4: ');
+    assert.doesNotMatch(screen(terminal), /Welcome/, 'the greeting is for the first lesson only');
     terminal.type('p');
     await shows(terminal, 'Lesson 3: ');
     terminal.type('l');
