@@ -1,12 +1,31 @@
 /** What the system knows of a process. Linux tells all of it; elsewhere a figure is `undefined`. */
-import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  openSync,
+  readdirSync,
+  readlinkSync,
+  readSync,
+} from 'node:fs';
 import { availableParallelism } from 'node:os';
 
+const room = Buffer.allocUnsafe(64 * 1024);
+
+/** A file without a size, such as all of /proc: readFileSync would allocate anew for each, and thousands are read. */
 const read = (path: string): string | undefined => {
+  let fd: number | undefined;
   try {
-    return readFileSync(path, 'latin1');
+    fd = openSync(path, 'r');
+    let text = '';
+    for (;;) {
+      const count = readSync(fd, room, 0, room.length, null);
+      if (count === 0) return text;
+      text += room.toString('latin1', 0, count);
+    }
   } catch {
     return undefined;
+  } finally {
+    if (fd !== undefined) closeSync(fd);
   }
 };
 
@@ -104,11 +123,11 @@ export function listeners(): Listener[] | undefined {
   );
 }
 
-/** What the given processes listen on. */
-export function listenersOf(pids: number[]): Listener[] | undefined {
+/** What some processes listen on. They are looked for only where anybody listens at all. */
+export function listenersOf(pids: () => number[]): Listener[] | undefined {
   const all = listeners();
-  if (!all) return undefined;
-  const own = new Set(pids.flatMap((pid) => openFiles(pid) ?? []));
+  if (!all || all.length === 0) return all;
+  const own = new Set(pids().flatMap((pid) => openFiles(pid) ?? []));
   return all.filter((listener) => own.has(`socket:[${listener.inode}]`));
 }
 

@@ -470,7 +470,7 @@ export class Program {
   /** What it listens on now: as the witness saw it, or as the system tells. */
   listeners(): Listening[] {
     if (this.options.trusted) return this.listening;
-    return (procfs.listenersOf(this.processes()) ?? []).map(({ address, port }) => ({
+    return (procfs.listenersOf(() => this.processes()) ?? []).map(({ address, port }) => ({
       address,
       port,
       family: address.includes(':') ? 'IPv6' : 'IPv4',

@@ -84,14 +84,12 @@ async function connected(program: Program): Promise<void> {
       (ms > bounds.startMs * 8 || !program.starved(began, bounds.startMs / 2))
     );
   };
+  const right = ({ port }: procfs.Listener): boolean => port === program.port;
   while (!late() && !program.exit && !program.broke) {
-    if (await accepts(program.port)) {
-      const listeners = procfs.listenersOf(program.processes());
-      if (
-        !listeners ||
-        program.options.wrap ||
-        listeners.some((listener) => listener.port === program.port)
-      ) {
+    // To look is cheaper than to knock.
+    if ((procfs.listeners()?.some(right) ?? true) && (await accepts(program.port))) {
+      const own = procfs.listenersOf(() => program.processes());
+      if (own?.some(right) ?? true) {
         up.add(program);
         return;
       }
