@@ -64,7 +64,7 @@ async function refuses(t: Trial, value: string): Promise<void> {
   const cwd = await mkdtemp(join(tmpdir(), 'workbook-port-'));
   try {
     const program = await t.start({ env: { PORT: value }, cwd, expectListening: false });
-    await t.until(() => program.exit !== null || program.listeners().length > 0, 3000);
+    await t.until(() => program.exit !== null || program.listeners().length > 0, 3000, program);
     if (!program.exit) await program.when(() => program.exit !== null, 200);
     const said = `${program.stdout}${program.stderr}`.trim();
     const actual = program.exit
@@ -125,7 +125,7 @@ async function refuses(t: Trial, value: string): Promise<void> {
 /** The highest port there is. Whether it is free does not matter, as long as it is not refused. */
 async function acceptsHighest(t: Trial): Promise<void> {
   const program = await t.start({ env: { PORT: '65535' }, expectListening: false });
-  await t.until(() => program.exit !== null || program.listeners().length > 0, 1500);
+  await t.until(() => program.exit !== null || program.listeners().length > 0, 1500, program);
   t.check(!(program.exit && /PORT/.test(program.stderr) && !/EADDRINUSE/.test(program.stderr)), {
     diagnosis: 'right-port-refused',
     message:
@@ -139,7 +139,7 @@ async function acceptsHighest(t: Trial): Promise<void> {
 /** Without PORT it is 3000, which may well be taken. */
 async function takes3000(t: Trial): Promise<void> {
   const program = await t.start({ env: { PORT: undefined }, expectListening: false });
-  await t.until(() => program.exit !== null || program.listeners().length > 0, 1500);
+  await t.until(() => program.exit !== null || program.listeners().length > 0, 1500, program);
   const [where] = program.listeners();
   const said = `${program.stdout}${program.stderr}`.trim();
   const wanted = /EADDRINUSE[^]*?:(\d+)$/m.exec(program.stderr)?.[1];
@@ -283,6 +283,7 @@ export default suite(
           chosen.exit !== null ||
           (chosen.listeners().length > 0 && announcement.test(chosen.stdout)),
         2000,
+        chosen,
       );
       t.check(!chosen.exit, {
         diagnosis: 'right-port-refused',

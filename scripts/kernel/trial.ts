@@ -56,6 +56,9 @@ export interface StartRequest {
   expectListening?: boolean;
 }
 
+/** How often a wait is made longer for a program that got less than this part of its time from a busy machine. */
+const [maxRounds, enough, longMs] = [4, 0.4, 30];
+
 /** Which of the exchanges was begun before which. */
 const order = new WeakMap<Exchange, number>();
 let begun = 0;
@@ -312,15 +315,32 @@ export class Trial {
     throw new StepFailure({ exchange: this.exchanges.at(-1), ...failure });
   }
 
-  /** Waits until `test` holds, looking every few milliseconds. False when `limit` ms have passed. */
-  async until(test: () => boolean | Promise<boolean>, limit = defaults.limitMs): Promise<boolean> {
-    const end = performance.now() + limit;
-    for (;;) {
+  /**
+   * Waits until `test` holds, looking every few milliseconds. False when `limit` ms have passed in which the program could
+   * have done something; one that was started besides is named.
+   */
+  async until(
+    test: () => boolean | Promise<boolean>,
+    limit = defaults.limitMs,
+    program = this.program,
+  ): Promise<boolean> {
+    const began = performance.now();
+    let sampled = false;
+    for (let rounds = 1; ; ) {
       if (await test()) return true;
-      const over = performance.now() > end;
+      const ms = performance.now() - began;
+      const over = ms > limit * rounds;
+      // Most waits are over sooner, and nothing has to be known of them.
+      if (ms > longMs && !sampled) {
+        program.sample();
+        sampled = true;
+      }
       await new Promise((resolve) => setTimeout(resolve, 2));
-      // What came while this process was held up is read first.
-      if (over) return test();
+      if (!over) continue;
+      // What came while this process was held up itself is read first.
+      if (await test()) return true;
+      if (rounds === maxRounds || !program.starved(began, limit * rounds * enough)) return false;
+      rounds++;
     }
   }
 
