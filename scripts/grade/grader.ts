@@ -1,5 +1,6 @@
 /** Grades submissions, some at a time, and writes each result as it comes. */
 import { isUtf8 } from 'node:buffer';
+import { createHash } from 'node:crypto';
 import {
   cpSync,
   existsSync,
@@ -99,6 +100,19 @@ const needed = (lesson: Lesson): Lesson[] =>
 export const withNeeded = (lessons: Lesson[]): Lesson[] => [
   ...new Set(lessons.flatMap((lesson) => [...needed(lesson), lesson])),
 ];
+
+/** Says of a lesson that lost points which of those that it stands on lost some too: one fault may have cost both. */
+function nameEarlier(lesson: GradedLesson, _index: number, all: GradedLesson[]): void {
+  if (lesson.points === lesson.maxPoints || lesson.verdict === 'missing') return;
+  const below = needed(findLesson(lesson.lesson)).flatMap(({ name, title }) => {
+    const found = all.find((one) => one.lesson === name);
+    if (!found || found.points === found.maxPoints) return [];
+    return `"${title}" (${found.points} of ${found.maxPoints} points)`;
+  });
+  if (below.length === 0) return;
+  const note = `This lesson stands on ${[...new Set(below)].join(', ')}: what fails there can fail here too, and --with-reference grades this one without it.`;
+  lesson.message = lesson.message === null ? note : `${lesson.message} ${note}`;
+}
 
 /** Where one submission is graded: lessons that wait for something real wait beside the others. */
 interface Desk {
@@ -331,16 +345,19 @@ export class Grader {
       ]);
       const order = lessons.map((lesson) => lesson.name);
       const error = parts.find((part) => typeof part === 'string');
-      if (error !== undefined) return { ...submission, outcome: 'grader-error', reason: error };
+      if (error !== undefined)
+        return { ...submission, outcome: 'grader-error', reason: error, points: null };
       submission.lessons = parts
         .flatMap((part) => (typeof part === 'string' ? [] : part))
         .sort((one, other) => order.indexOf(one.lesson) - order.indexOf(other.lesson));
+      if (!this.#options.withReference) submission.lessons.forEach(nameEarlier);
       submission.points = submission.lessons.reduce((sum, lesson) => sum + lesson.points, 0);
       return submission;
     } catch (error) {
       return {
         ...submission,
         outcome: 'grader-error',
+        points: null,
         reason: error instanceof Error ? error.message : String(error),
       };
     }
@@ -442,8 +459,9 @@ const sameFiles = (kept: GradedSubmission, files: TakenFile[]): boolean =>
   Object.keys(kept.files).length === files.length &&
   files.every(({ lesson, file, sha256 }) => kept.files[`${lesson}/${file}`] === sha256);
 
+/** Names may be long, and alike but for their letters' case. */
 const keptName = (name: string): string =>
-  `${Buffer.from(name).toString('base64url').slice(0, 200)}.json`;
+  `${createHash('sha256').update(name).digest('hex')}.json`;
 
 /** Writes one submission's result whole: what a sudden end leaves is readable. */
 function keepOne(folder: string, result: GradedSubmission): void {

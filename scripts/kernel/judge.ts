@@ -90,7 +90,8 @@ export async function judge(suite: Suite, options: JudgeOptions = {}): Promise<R
   const cancel = (): void => void run.end();
   options.signal?.addEventListener('abort', cancel);
   try {
-    run.texts = inspect(target, lesson);
+    // Of somebody else's program the steps count that pass, whatever it stands on: see below.
+    run.texts = inspect(target, lesson, run.trusted);
     result.steps = await run.steps();
     if (result.steps.some((step) => step.status !== 'pass')) result.status = 'fail';
     const failing = result.steps.some(
@@ -317,8 +318,18 @@ class Run implements Bench {
       failure.exchange?.message?.status === 501
         ? failure.exchange.message.body.toString('utf8')
         : '';
-    const answered = Number(/TODO\(step (\d+)\)/.exec(body)?.[1] ?? 0);
+    const [, said, title] = /TODO\(step (\d+)\)(?:: (.+))?/.exec(body) ?? [];
     const open = openSteps(lesson, this.texts);
+    const earlier = open.includes(number) ? undefined : whoseStub(lesson, Number(said), title);
+    if (earlier)
+      return {
+        diagnosis: 'earlier-lesson-unfinished',
+        message: `This step needs step ${said} of the ${earlier.title} lesson, "${title}", which isn't done yet.`,
+        expected: earlier.steps[Number(said) - 1]?.asks,
+        actual: `501 Not Implemented: TODO(step ${said}): ${title}`,
+        exchange: failure.exchange,
+      };
+    const answered = Number(said ?? 0);
     const missing = open.includes(number) ? number : answered;
     const step = lesson.steps[missing - 1];
     if (!step) return undefined;
@@ -357,6 +368,17 @@ class Run implements Bench {
       }
     }
   }
+}
+
+/** The earlier lesson whose stub answers so; undefined where it may be this one's own. */
+function whoseStub(lesson: Lesson, step: number, title: string | undefined): Lesson | undefined {
+  const says = ({ steps }: Lesson): boolean => steps[step - 1]?.title === title;
+  if (title === undefined || says(lesson)) return undefined;
+  for (const earlier of lesson.needs.map(findLesson)) {
+    const found = says(earlier) ? earlier : whoseStub(earlier, step, title);
+    if (found) return found;
+  }
+  return undefined;
 }
 
 function blameStepBefore(results: StepResult[], failure: Failure): void {

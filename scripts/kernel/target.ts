@@ -57,10 +57,15 @@ export function readSource(target: Target, lesson: Lesson, file: string): string
 
 /**
  * Looks at the learner's files before anything is run.
+ * @param earlierDone whether the lessons that it stands on must hold no placeholder any more
  * @returns their texts, by file name
  * @throws UsageError when one is missing; ProgramFault when one can't be a program
  */
-export function inspect(target: Target, lesson: Lesson): Map<string, string> {
+export function inspect(
+  target: Target,
+  lesson: Lesson,
+  earlierDone = true,
+): Map<string, string> {
   const texts = new Map<string, string>();
   for (const file of lesson.edits) {
     const text = readSource(target, lesson, file);
@@ -80,14 +85,15 @@ export function inspect(target: Target, lesson: Lesson): Map<string, string> {
     }
   }
   if (!lesson.edits.includes(programFile)) readSource(target, lesson, programFile);
-  for (const name of lesson.needs) needs(target, findLesson(name), lesson);
+  for (const name of lesson.needs) needs(target, findLesson(name), lesson, earlierDone);
   return texts;
 }
 
-/** @throws ProgramFault when an earlier lesson still holds a placeholder of its stub */
-function needs(target: Target, earlier: Lesson, lesson: Lesson): void {
+/** @throws UsageError when a file of an earlier lesson is missing; ProgramFault when one still holds a placeholder of its stub */
+function needs(target: Target, earlier: Lesson, lesson: Lesson, done: boolean): void {
   for (const file of earlier.edits) {
     const text = readSource(target, earlier, file);
+    if (!done) continue;
     const missing = openSteps(earlier, new Map([[file, text]]))[0];
     const step = missing === undefined ? undefined : earlier.steps[missing - 1];
     if (step) {
