@@ -1,6 +1,14 @@
 /** What lies in the folder of the reports already: whose it is, and whether a run may go on there. */
 import { createHash } from 'node:crypto';
-import { readFileSync, realpathSync } from 'node:fs';
+import {
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { basename, dirname, isAbsolute, join, relative, sep } from 'node:path';
 import type { Lesson } from '../kernel/course.ts';
 import { UsageError } from '../kernel/failure.ts';
@@ -39,11 +47,17 @@ function read(file: string): unknown {
   }
 }
 
-/** The results that a grading has left in a folder; `undefined` where there are none of ours. */
-export function earlierResults(out: string): GradeResults | undefined {
-  const found = read(join(out, 'results.json')) as Partial<GradeResults> | null | undefined;
-  return found?.schema === 'workbook/grade/v1' ? (found as GradeResults) : undefined;
+/** The results that a file holds; `undefined` where they are none of ours. */
+export function resultsIn(file: string): GradeResults | undefined {
+  const found = read(file) as Partial<GradeResults> | null | undefined;
+  return found?.schema === 'workbook/grade/v1' && Array.isArray(found.submissions)
+    ? (found as GradeResults)
+    : undefined;
 }
+
+/** The results that a grading has left in a folder. */
+export const earlierResults = (out: string): GradeResults | undefined =>
+  resultsIn(join(out, 'results.json'));
 
 /** What a run needs to be taken up again: marks of one report come about in the same way. */
 export interface RunFile {
@@ -93,4 +107,26 @@ export function mustAgree(earlier: RunFile, now: RunFile): void {
     throw new UsageError(
       `The earlier run into this folder had ${differs}: go on as it began, or grade anew, without --resume.`,
     );
+}
+
+/**
+ * Notes how a run goes about it, whole: what a sudden end leaves can be read. Of a run that does not go on nothing is kept,
+ * also where nobody knows any more how it went about it.
+ * @throws UsageError when nothing can be written there
+ */
+export function beginIn(keep: string, run: RunFile, anew: boolean): void {
+  const file = join(keep, 'run.json');
+  try {
+    mkdirSync(keep, { recursive: true });
+    if (anew)
+      for (const name of readdirSync(keep))
+        if (/\.json(\.tmp)?$/.test(name)) rmSync(join(keep, name), { force: true });
+    writeFileSync(`${file}.tmp`, JSON.stringify(run));
+    renameSync(`${file}.tmp`, file);
+  } catch (error) {
+    const why = (error as NodeJS.ErrnoException).code ?? String(error);
+    throw new UsageError(
+      `The reports can't be written to ${dirname(keep)} (${why}): give another folder with --out.`,
+    );
+  }
 }

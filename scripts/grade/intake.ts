@@ -58,6 +58,11 @@ export function findSubmissions(dir: string): Submission[] {
     .filter((entry) => entry.isDirectory() && !hidden(entry.name))
     .map(({ name }) => ({ name, dir: join(dir, name) }))
     .sort((a, b) => (a.name < b.name ? -1 : 1));
+  const names = allLessons().map(({ name }) => name);
+  if (found.some(({ name }) => name === 'lessons' || names.includes(name)))
+    throw new UsageError(
+      `"${dir}" looks like one submission: it holds "${found.find(({ name }) => name === 'lessons' || names.includes(name))?.name}". npm run grade takes a folder that holds one folder for each submission.`,
+    );
   if (found.length === 0)
     throw new UsageError(
       `"${dir}" holds no folders. npm run grade takes a folder that holds one folder for each submission.`,
@@ -65,13 +70,11 @@ export function findSubmissions(dir: string): Submission[] {
   return found;
 }
 
-/** The folder that holds `05-router/` and the others: the submission itself, its `lessons/`, or one that an archive put around it. What can't be looked into on the way is noted. */
-function lessonsFolder(
-  dir: string,
-  names: string[],
-  unreadable: string[],
-  depth = 0,
-): string | undefined {
+/**
+ * The folder that holds `05-router/` and the others: the submission itself, its `lessons/`, or one that an archive put
+ * around it; the one that lies least deep. What can't be looked into on the way is noted.
+ */
+function lessonsFolder(dir: string, names: string[], unreadable: string[]): string | undefined {
   const list = (folder: string): string[] => {
     try {
       return readdirSync(folder).sort();
@@ -80,28 +83,33 @@ function lessonsFolder(
       return [];
     }
   };
-  const entries = list(dir);
-  const isFolder = (name: string): boolean => {
+  const isFolder = (path: string): boolean => {
     try {
-      return lstatSync(join(dir, name)).isDirectory();
+      return lstatSync(path).isDirectory();
     } catch {
-      unreadable.push(join(dir, name));
+      unreadable.push(path);
       return false;
     }
   };
-  if (
-    entries.includes('lessons') &&
-    isFolder('lessons') &&
-    list(join(dir, 'lessons')).some((name) => names.includes(name))
-  )
-    return join(dir, 'lessons');
-  if (entries.some((name) => names.includes(name))) return dir;
-  if (depth >= maxDepth) return undefined;
-  for (const name of entries.filter((entry) => !hidden(entry)).slice(0, 50)) {
-    const inner = isFolder(name)
-      ? lessonsFolder(join(dir, name), names, unreadable, depth + 1)
-      : undefined;
-    if (inner) return inner;
+  let level = [dir];
+  for (let depth = 0; depth <= maxDepth && level.length > 0; depth++) {
+    const below: string[] = [];
+    for (const folder of level) {
+      const entries = list(folder);
+      const lessons = join(folder, 'lessons');
+      const own = entries.includes('lessons') && isFolder(lessons) ? list(lessons) : [];
+      if (own.some((name) => names.includes(name))) return lessons;
+      if (entries.some((name) => names.includes(name))) return folder;
+      if (depth === maxDepth) continue;
+      below.push(
+        ...entries
+          .filter((entry) => !hidden(entry))
+          .map((entry) => join(folder, entry))
+          .filter(isFolder)
+          .slice(0, 50),
+      );
+    }
+    level = below.slice(0, 500);
   }
   return undefined;
 }

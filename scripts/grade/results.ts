@@ -33,7 +33,8 @@ export interface GradedSubmission {
   outcome: 'graded' | 'tampered' | 'grader-error';
   /** Why, where the outcome is not `graded`. */
   reason: string | null;
-  points: number;
+  /** Null where the grader failed: that is no mark, and nobody who adds up must take it for a 0. */
+  points: number | null;
   maxPoints: number;
   /** SHA-256 of each file that was taken. */
   files: Record<string, string>;

@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import Papa from 'papaparse';
 import { UsageError } from '../kernel/failure.ts';
+import type { Submission } from './intake.ts';
 import type { GradedSubmission } from './results.ts';
 
 export type Roster = Map<string, { student?: string; id?: string; email?: string }>;
@@ -15,14 +16,21 @@ export function readRoster(dir: string, given?: string): Roster {
     if (given !== undefined) throw new UsageError(`There is no roster "${given}".`);
     return roster;
   }
-  const { data, meta } = Papa.parse<Record<string, string>>(
-    readFileSync(file, 'utf8').replace(/^\ufeff/, ''),
-    {
-      header: true,
-      skipEmptyLines: true,
-      transformHeader: (header) => header.trim().toLowerCase(),
-    },
-  );
+  let text: string;
+  try {
+    text = new TextDecoder('utf-8', { fatal: true }).decode(readFileSync(file));
+  } catch (error) {
+    throw new UsageError(
+      error instanceof TypeError
+        ? `${file} is not UTF-8 text: save it as "CSV UTF-8".`
+        : `${file} cannot be read as a roster.`,
+    );
+  }
+  const { data, meta } = Papa.parse<Record<string, string>>(text, {
+    header: true,
+    skipEmptyLines: true,
+    transformHeader: (header) => header.trim().toLowerCase(),
+  });
   if (!meta.fields?.includes('folder'))
     throw new UsageError(
       `${file} has no column "folder". Its first line should be: folder,name,id,email`,
@@ -42,3 +50,9 @@ export const withRoster = (submission: GradedSubmission, roster: Roster): Graded
   ...submission,
   ...roster.get(submission.name.normalize('NFC')),
 });
+
+/** Folders of the roster that nobody has handed in. */
+export const strangersIn = (roster: Roster, submissions: Submission[]): string[] => {
+  const names = new Set(submissions.map(({ name }) => name.normalize('NFC')));
+  return [...roster.keys()].filter((folder) => !names.has(folder));
+};

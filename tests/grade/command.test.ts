@@ -7,39 +7,66 @@ import Papa from 'papaparse';
 import { findLesson, lessonsDir, solutionsDir } from '../../scripts/kernel/course.ts';
 import { stubOf } from '../../scripts/kernel/stub.ts';
 import { solutionText, submit } from './people.ts';
-import { grade, processesWith, resultsOf, scratch, withoutTimes, type Graded } from './run.ts';
+import {
+  grade,
+  processesWith,
+  refused,
+  resultsOf,
+  scratch,
+  withoutTimes,
+  type Graded,
+} from './run.ts';
 
 const anatomy = findLesson('03-request-anatomy');
 const trusted = ['--lesson', '3', '--isolation', 'process', '--trust', '--seed', '5'];
 
-test('bad use ends with status 2 and one sentence', async () => {
+test('bad use ends with status 2 and one sentence', async (t) => {
   const dir = join(scratch('use'), 'class');
   submit(dir, 'somebody');
-  const roster = `${dir}-roster.csv`;
+  const [roster, latin, file] = [`${dir}-roster.csv`, `${dir}-latin.csv`, `${dir}-file`];
   writeFileSync(roster, 'student,mark\nx,1\n');
+  writeFileSync(latin, Buffer.from('folder,name\nsomebody,Zo\xeb\n', 'latin1'));
+  writeFileSync(file, '{ "schema": "another/v1" }');
+  const trusted = ['--isolation', 'process', '--trust'];
   const cases: [RegExp, string[], string?][] = [
     [/no folder/, [], join(dir, '../nowhere')],
+    [/no folder/, [], file],
+    [/holds no folders/, [], join(dir, 'somebody/lessons', anatomy.name)],
+    [/looks like one submission: it holds "lessons"/, [], join(dir, 'somebody')],
     [/one folder/, [dir]],
     [/--jobs takes/, ['--jobs', '0']],
+    [/--jobs takes/, ['--jobs', 'two']],
     [/--seed takes/, ['--seed', '1.5']],
+    [/--seed takes/, ['--seed', '0', '--resume']],
     [/no lesson "99"/, ['--lesson', '99']],
+    [/no lesson ""/, ['--lesson', '']],
+    [/argument missing/, ['--lesson']],
     [/--isolation takes/, ['--isolation', 'docker']],
     [/no submission "nobody"/, ['--only', 'nobody']],
     [/cannot be read as an earlier results/, ['--compare', 'package.json.missing']],
+    [/cannot be read as an earlier results/, ['--compare', 'package.json']],
+    [/cannot be read as an earlier results/, ['--compare', '']],
     [/no column "folder"/, ['--roster', roster]],
+    [/is not UTF-8 text/, ['--roster', latin]],
+    [/cannot be read as a roster/, ['--roster', dir]],
     [/there is no/i, ['--roster', join(dir, 'nobody.csv')]],
     [/--nonsense/, ['--nonsense']],
+    [/does not take an argument/, ['--trust=yes']],
     [/--trust/, ['--isolation', 'process']],
     [/reference .* has no/, ['--lesson', '3', '--reference', dir]],
+    [/can't be written to .*-file/, [...trusted, '--out', file]],
   ];
-  for (const [words, args, folder] of cases) {
-    const { status, stdout, stderr } = await grade(folder ?? dir, args, {}, `${dir}-out`);
-    assert.equal(status, 2, `${args.join(' ')}: ${stderr}`);
-    assert.match(stderr, words);
-    assert.equal(stderr.trim().split('\n').length, 1, stderr);
-    assert.equal(stdout, '');
-  }
-  assert.ok(!existsSync(`${dir}-out/results.json`));
+  for (const [words, args, folder] of cases)
+    await refused(t, words, [folder ?? dir, '--out', `${dir}-out`, ...args]);
+  await refused(t, /one folder/, []);
+  assert.ok(!existsSync(`${dir}-out`), 'something was written');
+  assert.equal(readFileSync(file, 'utf8'), '{ "schema": "another/v1" }');
+
+  // Once as it is given, with the status and the line.
+  const { status, stdout, stderr } = await grade(dir, ['--jobs', '0']);
+  assert.equal(status, 2);
+  assert.equal(stderr, '--jobs takes a whole number from 1 to 64, not "0".\n');
+  assert.equal(stdout, '');
 });
 
 test('nobody is graded when the reference or the stubs get other marks than they must', async () => {
@@ -167,16 +194,9 @@ describe('a class with a roster', async () => {
     );
   });
 
-  test('an earlier run is not taken up under other lessons', async () => {
-    const { status, stderr } = await grade(dir, [
-      '--lesson',
-      '5',
-      '--isolation',
-      'process',
-      '--trust',
-      '--resume',
-    ]);
-    assert.equal(status, 2);
-    assert.match(stderr, /graded other lessons/);
-  });
+  test('an earlier run is not taken up under other lessons', (t) =>
+    refused(t, /graded other lessons/, [
+      dir,
+      ...['--out', first.out, '--lesson', '5', '--isolation', 'process', '--trust', '--resume'],
+    ]));
 });

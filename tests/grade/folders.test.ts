@@ -8,18 +8,12 @@ import { withNeeded } from '../../scripts/grade/grader.ts';
 import { allLessons, findLesson, solutionsDir } from '../../scripts/kernel/course.ts';
 import { findTarget } from '../../scripts/kernel/target.ts';
 import { solutionText, submit } from './people.ts';
-import { grade, resultsOf, scratch, type Graded } from './run.ts';
+import { grade, refused, resultsOf, scratch } from './run.ts';
 
 const anatomy = findLesson('03-request-anatomy');
 const trusted = ['--lesson', '3', '--isolation', 'process', '--trust'];
 
-function refused(run: Graded, words: RegExp): void {
-  assert.equal(run.status, 2, run.stderr);
-  assert.match(run.stderr, words);
-  assert.equal(run.stderr.trim().split('\n').length, 1, run.stderr);
-}
-
-test('reports never go among the submissions, nor around them', async () => {
+test('reports never go among the submissions, nor around them', async (t) => {
   const around = scratch('around');
   // A class whose folder has the name of one of ours.
   const dir = join(around, 'classroom');
@@ -32,10 +26,9 @@ test('reports never go among the submissions, nor around them', async () => {
     join(around, 'link'),
     join(around, 'link/x/y'),
   ])
-    refused(
-      await grade(dir, trusted, {}, out),
-      /The reports can't go to .* folder of the submissions/,
-    );
+    await refused(t, /The reports can't go to .* folder of the submissions/, [
+      ...[dir, ...trusted, '--out', out],
+    ]);
   assert.equal(
     readFileSync(join(dir, 'ada/lessons', anatomy.name, 'server.ts'), 'utf8'),
     solutionText(anatomy.name),
@@ -77,19 +70,18 @@ describe('a folder that is used again', async () => {
     assert.ok(!existsSync(join(`${other}-grades`, 'classroom/009-gone.json')));
   });
 
-  test('--only never replaces the results of others', async () => {
-    refused(
-      await grade(dir, [...trusted, '--only', 'bob', '--seed', '5'], {}, out),
-      /holds the results of others.*--resume/,
-    );
-    const alone = await grade(dir, [...trusted, '--only', 'bob', '--seed', '5'], {}, null);
+  test('--only never replaces the results of others', async (t) => {
+    const bob = [...trusted, '--only', 'bob', '--seed', '5'];
+    await refused(t, /holds the results of others.*--resume/, [dir, ...bob, '--out', out]);
+    const alone = await grade(dir, bob, {}, null);
     assert.equal(alone.status, 0, alone.stderr);
     assert.equal(resultsOf({ out: `${dir}-grades-only` }).submissions.length, 1);
     assert.equal(resultsOf({ out }).submissions.length, 2);
     assert.ok(existsSync(join(out, '.kept/run.json')));
   });
 
-  test('a run goes on only as it began', async () => {
+  test('a run goes on only as it began', async (t) => {
+    const again = [dir, ...trusted, '--resume', '--out', out];
     const reference = `${dir}-reference`;
     cpSync(join(solutionsDir, anatomy.name), join(reference, anatomy.name), { recursive: true });
     writeFileSync(
@@ -101,7 +93,7 @@ describe('a folder that is used again', async () => {
       [['--with-reference'], /without --with-reference/],
       [['--reference', reference], /had another reference/],
     ] as const)
-      refused(await grade(dir, [...trusted, '--resume', ...args], {}, out), words);
+      await refused(t, words, [...again, ...args]);
     const runFile = join(out, '.kept/run.json');
     const run = readRun(runFile);
     assert.equal(run?.tier, 'process');
@@ -110,7 +102,7 @@ describe('a folder that is used again', async () => {
       [{ tier: 'namespaces' }, /had the isolation "namespaces", not "process"/],
     ] as const) {
       writeFileSync(runFile, JSON.stringify({ ...run, ...change }));
-      refused(await grade(dir, [...trusted, '--resume'], {}, out), words);
+      await refused(t, words, again);
     }
     writeFileSync(runFile, JSON.stringify(run));
     const resumed = await grade(dir, [...trusted, '--resume', '--seed', '5'], {}, out);

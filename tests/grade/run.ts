@@ -1,10 +1,14 @@
 /** Runs `npm run grade` as an instructor does, in a process of its own, with its temporary files in a folder of ours. */
+import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import type { TestContext } from 'node:test';
+import { gradeCommand } from '../../scripts/grade/command.ts';
 import type { GradeResults } from '../../scripts/grade/results.ts';
 import { projectRoot } from '../../scripts/kernel/course.ts';
+import { UsageError } from '../../scripts/kernel/failure.ts';
 
 export interface Graded {
   status: number | null;
@@ -72,6 +76,25 @@ export const grade = (
   env?: Record<string, string>,
   out?: string | null,
 ): Promise<Graded> => startGrading(dir, args, env, out).done;
+
+/** Gives the command words that it must refuse, in this process: what it prints goes nowhere else, and nothing is run. */
+export async function refused(t: TestContext, words: RegExp, args: string[]): Promise<void> {
+  const said: unknown[] = [];
+  for (const name of ['log', 'error'] as const)
+    t.mock.method(console, name, (...parts: unknown[]) => said.push(...parts));
+  try {
+    await assert.rejects(gradeCommand(args), (error) => {
+      assert.ok(error instanceof UsageError, `${args.join(' ')}: ${String(error)}`);
+      assert.match(error.message, words);
+      // One sentence: `exitWith` prints it on a line, and ends with status 2.
+      assert.ok(!error.message.includes('\n') && error.message.length < 500, error.message);
+      return true;
+    });
+  } finally {
+    t.mock.restoreAll();
+  }
+  assert.deepEqual(said, []);
+}
 
 export const resultsOf = ({ out }: { out: string }): GradeResults =>
   JSON.parse(readFileSync(join(out, 'results.json'), 'utf8')) as GradeResults;

@@ -7,7 +7,7 @@ const write = (fields: string[], data: string[][]): string =>
   `${Papa.unparse({ fields: fields.map(cell), data: data.map((row) => row.map((text) => cell(clean(text)))) }, { newline: '\r\n' })}\r\n`;
 
 /** A mark, or nothing: where the grader failed there is no 0. */
-const mark = (submission: GradedSubmission, points: number | undefined): string =>
+const mark = (submission: GradedSubmission, points: number | null | undefined): string =>
   submission.outcome === 'grader-error' ? '' : String(points ?? 0);
 
 export function gradesCsv(results: GradeResults): string {

@@ -1,4 +1,5 @@
 /** `class.html`: one page with nothing from elsewhere, to read and to print. */
+import { createHash } from 'node:crypto';
 import type { ExchangeResult } from '../../kernel/result.ts';
 import type { GradedSubmission, GradeResults } from '../results.ts';
 import { clean, nameOf } from './text.ts';
@@ -50,8 +51,9 @@ function grid(results: GradeResults): string {
 <p>"!" means that a program crashed, hung or took too much. "–" means that there is no mark.</p>`;
 }
 
+/** Where a student's part begins: names can be long, and begin alike. */
 const anchor = (submission: GradedSubmission): string =>
-  `s-${Buffer.from(submission.name).toString('hex').slice(0, 64)}`;
+  `s-${createHash('sha256').update(submission.name).digest('hex').slice(0, 32)}`;
 
 function passRates(results: GradeResults): string {
   const counted = results.submissions.filter((submission) => submission.outcome === 'graded');

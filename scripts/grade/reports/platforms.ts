@@ -36,7 +36,7 @@ const said = ({ lesson, step }: Row): string =>
 /** Gradescope's `results.json`. */
 export function gradescope(results: GradeResults, submission: GradedSubmission): unknown {
   return {
-    score: submission.points,
+    score: submission.points ?? 0,
     execution_time: Math.round(
       submission.lessons.reduce((sum, lesson) => sum + lesson.durationMs, 0) / 1000,
     ),
@@ -63,7 +63,7 @@ export function gradescope(results: GradeResults, submission: GradedSubmission):
 export function prairielearn(results: GradeResults, submission: GradedSubmission): unknown {
   return {
     gradable: submission.outcome === 'graded',
-    score: submission.maxPoints > 0 ? submission.points / submission.maxPoints : 0,
+    score: submission.maxPoints > 0 ? (submission.points ?? 0) / submission.maxPoints : 0,
     message: submission.outcome === 'graded' ? '' : clean(submission.reason ?? ''),
     output: capped(wholeFeedback(submission), 100_000),
     tests: rows(results, submission).map((row) => ({

@@ -8,9 +8,14 @@ export const clean = (text: string): string =>
     .replace(/[^\t\n\u0020-\ud7ff\ue000-\ufffd\u{10000}-\u{10ffff}]/gu, '\ufffd')
     .replace(/^(\s*)::/gm, '$1: :');
 
-/** A cell that no spreadsheet takes for a formula (OWASP, "CSV injection"). */
+/**
+ * A cell that no spreadsheet takes for a formula (OWASP, "CSV injection"): full-width forms are read as the plain ones, and
+ * where the semicolon separates, one in the middle of a text begins a cell.
+ */
 export const cell = (text: string): string =>
-  (/^[=+\-@\t\r|%]/.test(text) ? `'${text}` : text).replaceAll('\r', ' ');
+  (/^[=+\-@\t\r\n|%＝＋－＠]/.test(text) ? `'${text}` : text)
+    .replace(/([;\t]["\s]*)(?=[=+\-@＝＋－＠])/g, "$1'")
+    .replaceAll('\r', ' ');
 
 export const capped = (text: string, limit: number): string =>
   text.length > limit ? `${text.slice(0, limit - 1)}…` : text;
