@@ -17,12 +17,7 @@ import { findIsolation, type Tier } from './isolation.ts';
 import { findSubmissions, type Submission } from './intake.ts';
 import { Grader, keptResults, withNeeded } from './grader.ts';
 import { Progress } from './progress.ts';
-import {
-  manifestHash,
-  maxPoints,
-  type GradedSubmission,
-  type GradeResults,
-} from './results.ts';
+import { manifestHash, maxPoints, type GradedSubmission, type GradeResults } from './results.ts';
 import { clean } from './reports/text.ts';
 import { writeReports } from './reports/write.ts';
 import { readRoster, strangersIn, withRoster } from './roster.ts';
@@ -93,7 +88,10 @@ function number(
 
 /** The name of a submission that the user means: as a shell completes it, and composed as their keyboard does. */
 function named(submissions: Submission[], word: string, dir: string): string {
-  const [bare, composed] = [word.replace(/[\\/]+$/, ''), word.replace(/[\\/]+$/, '').normalize('NFC')];
+  const [bare, composed] = [
+    word.replace(/[\\/]+$/, ''),
+    word.replace(/[\\/]+$/, '').normalize('NFC'),
+  ];
   const found =
     submissions.find(({ name }) => name === bare) ??
     submissions.find(({ name }) => name.normalize('NFC') === composed);

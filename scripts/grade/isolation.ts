@@ -197,7 +197,7 @@ mount -o remount,bind,ro "$root"
 
 /** The words around Node's own that keep a program inside `root`. A small shell is process 1, so that signals mean what they mean outside. */
 export function inRoot(root: string, stage: string): (node: string[]) => string[] {
-  return (node) => [
+  return ([node = '', ...words]) => [
     'unshare',
     '--mount',
     '--pid',
@@ -219,7 +219,8 @@ cd "$1" && shift && "$@" & wait $!`,
     '--bounding-set=-all',
     '--inh-caps=-all',
     '--no-new-privs',
-    ...withLoader(stage, node),
+    node,
+    ...withLoader(stage, words, true),
   ];
 }
 

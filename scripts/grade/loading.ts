@@ -37,7 +37,7 @@ export async function prepareLoader(stage: string): Promise<void> {
     mkdirSync(dir, { recursive: true });
     mkdirSync(cache, { recursive: true });
     mkdirSync(join(stage, '.loader/node_modules'));
-    for (const file of ['strip.mjs', 'strip-hook.mjs'])
+    for (const file of ['strip.mjs', 'strip-hook.mjs', 'strip-register.mjs'])
       copyFileSync(join(projectRoot, 'scripts/kernel', file), join(dir, file));
     copyFileSync(join(import.meta.dirname, 'loader.mjs'), join(dir, 'loader.mjs'));
     symlinkSync(stripper, join(stage, '.loader/node_modules/amaro'), 'junction');
@@ -55,8 +55,15 @@ export async function prepareLoader(stage: string): Promise<void> {
   }
 }
 
-/** Node's words with the staged loader in place of the project's. */
-export function withLoader(stage: string, words: string[]): string[] {
+/**
+ * Node's words with the staged loader in place of the project's.
+ * @param words Node's own, without the command
+ * @param inThread whether the loader may do without a worker, for which the program can see Node's internals: a start costs
+ * half as much, and a sandbox around the process loses nothing by it
+ */
+export function withLoader(stage: string, words: string[], inThread = false): string[] {
   const at = words.findIndex((word) => word.endsWith('strip-register.mjs'));
-  return at < 0 ? words : words.with(at, pathToFileURL(join(loaderDir(stage), 'loader.mjs')).href);
+  if (at < 0) return words;
+  const staged = words.with(at, pathToFileURL(join(loaderDir(stage), 'loader.mjs')).href);
+  return inThread ? ['--expose-internals', ...staged] : staged;
 }

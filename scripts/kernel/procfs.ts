@@ -1,12 +1,5 @@
 /** What the system knows of a process. Linux tells all of it; elsewhere a figure is `undefined`. */
-import {
-  closeSync,
-  existsSync,
-  openSync,
-  readdirSync,
-  readlinkSync,
-  readSync,
-} from 'node:fs';
+import { closeSync, existsSync, openSync, readdirSync, readlinkSync, readSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 
 const room = Buffer.allocUnsafe(64 * 1024);

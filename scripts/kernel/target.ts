@@ -61,11 +61,7 @@ export function readSource(target: Target, lesson: Lesson, file: string): string
  * @returns their texts, by file name
  * @throws UsageError when one is missing; ProgramFault when one can't be a program
  */
-export function inspect(
-  target: Target,
-  lesson: Lesson,
-  earlierDone = true,
-): Map<string, string> {
+export function inspect(target: Target, lesson: Lesson, earlierDone = true): Map<string, string> {
   const texts = new Map<string, string>();
   for (const file of lesson.edits) {
     const text = readSource(target, lesson, file);

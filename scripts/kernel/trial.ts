@@ -326,7 +326,7 @@ export class Trial {
   ): Promise<boolean> {
     const began = performance.now();
     let sampled = false;
-    for (let rounds = 1; ; ) {
+    for (let rounds = 1; ;) {
       if (await test()) return true;
       const ms = performance.now() - began;
       const over = ms > limit * rounds;
