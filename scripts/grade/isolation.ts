@@ -41,25 +41,11 @@ export const workerWords = [
   'sh',
 ];
 
-/** Parts of /proc by which a program could change the kernel: a later one would feel it and, where the grader is root, the machine. */
-const guarded = ['sys', 'sysrq-trigger', 'irq', 'bus', 'fs']
-  .map((name) => `/proc/${name}`)
-  .filter((path) => existsSync(path));
-
 /**
- * Shell that makes them read only, by a table in the file "$1": one `mount` for them all, because every start of a program
- * pays for it. What `mount -a` takes for done already it passes over, so what stands in the end is counted.
+ * A program's /proc made read only, in shell: through it a program could change the kernel, and a later one would feel it or,
+ * where the grader was started as root, the whole machine.
  */
-const guardTable = guarded
-  .map((path) => `${path} ${path} none bind,ro,nosuid,nodev,noexec 0 0\n`)
-  .join('');
-const guardProc = `mount -a -T "$1" || exit 126
-count=0
-while read -r _ _ _ _ point flags _; do
-  case "$point $flags" in "/proc/"*" ro,"*) count=$((count + 1)) ;; esac
-done < /proc/self/mountinfo
-[ "$count" -ge ${guarded.length} ] || exit 126
-shift`;
+const guardProc = 'mount -o remount,bind,ro,nosuid,nodev,noexec /proc || exit 126';
 
 /** Finds out which tier this machine can hold. */
 export function findIsolation(wanted?: Tier): Isolation {
@@ -70,12 +56,7 @@ export function findIsolation(wanted?: Tier): Isolation {
       ...workerWords.slice(1),
       '/bin/sh',
       '-c',
-      `mount -t tmpfs tmpfs /mnt && printf '%s' "$2" > "$1" || exit 126
-${guardProc}
-setpriv --bounding-set=-all --no-new-privs true && prlimit --nofile=256 true`,
-      'sh',
-      '/mnt/guard',
-      guardTable,
+      `${guardProc}; mount -t tmpfs tmpfs /mnt && setpriv --bounding-set=-all --no-new-privs true && prlimit --nofile=256 true`,
     ]);
   if (able) {
     return {
@@ -150,14 +131,17 @@ export function buildRoot(
   const covered = there(hidden).filter((path) => bound.some((folder) => path.startsWith(folder)));
   const script = `
 set -e
-root=$1; table=$2; shift 2
+root=$1; shift
 mkdir -p "$root"
 mountpoint -q "$root" && umount -R -l "$root"
 mount -t tmpfs -o size=8m,mode=755 tmpfs "$root"
 mkdir -p "$root/proc" "$root/tmp" "$root/dev"
 mount -t tmpfs -o size=32m,mode=1777 tmpfs "$root/tmp"
-printf '%s' "$table" > "$root/guard"
-for device in null zero urandom random; do : > "$root/dev/$device"; mount --bind "/dev/$device" "$root/dev/$device"; done
+for device in null zero urandom random; do
+  : > "$root/dev/$device"
+  mount --bind "/dev/$device" "$root/dev/$device"
+  for flags in ro,nosuid,noexec ro,nosuid ro; do ! mount -o "remount,bind,$flags" "$root/dev/$device" 2>/dev/null || break; done
+done
 hide=
 for path in "$@"; do
   case "$path" in --hide) hide=1; continue;; --show) hide=; continue;; esac
@@ -184,7 +168,6 @@ mount -o remount,bind,ro "$root"
       script,
       'sh',
       root,
-      guardTable,
       ...there(folders),
       '--hide',
       ...covered,
@@ -209,10 +192,8 @@ export function inRoot(root: string, stage: string): (node: string[]) => string[
     '--mount-proc',
     '/bin/sh',
     '-c',
-    `${guardProc}
-cd "$1" && shift && "$@" & wait $!`,
+    `${guardProc}; cd "$1" && shift && "$@" & wait $!`,
     'sh',
-    '/guard',
     stage,
     ...limits,
     'setpriv',

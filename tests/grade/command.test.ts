@@ -18,7 +18,9 @@ import {
 } from './run.ts';
 
 const anatomy = findLesson('03-request-anatomy');
-const trusted = ['--lesson', '3', '--isolation', 'process', '--trust', '--seed', '5'];
+// A lesson that is named twice counts once.
+const twice = ['--lesson', '3', '--lesson', 'request-anatomy'];
+const trusted = [...twice, '--isolation', 'process', '--trust', '--seed', '5'];
 
 test('bad use ends with status 2 and one sentence', async (t) => {
   const dir = join(scratch('use'), 'class');
@@ -91,6 +93,9 @@ test('nobody is graded when the reference or the stubs get other marks than they
 describe('a class with a roster', async () => {
   const dir = join(scratch('roster'), 'class');
   const zoe = 'Zoë'.normalize('NFD');
+  // What it is called in a log would be a command to it.
+  const killer = process.platform === 'win32' ? 'killer' : '::error::killer';
+  const shownKiller = killer.replace(/^::/, ': :');
   submit(dir, zoe, solutionText(anatomy.name), 'zoe_123_late/lessons');
   submit(dir, '学生 一号', stubOf(anatomy, 'server.ts'), '.');
   submit(dir, 'large', `// ${'x'.repeat(300 * 1024)}\n`);
@@ -99,18 +104,19 @@ describe('a class with a roster', async () => {
   // It ends the process that started it, which in this tier is the grader's worker.
   submit(
     dir,
-    'killer',
+    killer,
     "if (process.ppid > 100) process.kill(process.ppid, 'SIGKILL');\nsetInterval(() => {}, 1000);\n",
   );
   writeFileSync(
     join(dir, 'roster.csv'),
-    `\ufeffEmail,Folder,Name,ID\nzoe@example.org,${'Zoë'.normalize('NFC')},"Zoë, the first",007\n,学生 一号,学生,8\n`,
+    `\ufeffEmail,Folder,Name,ID\nzoe@example.org,${'Zoë'.normalize('NFC')},"Zoë, the first",007\n,学生 一号,学生,8\n,gone,Nobody,9\n`,
   );
   const first = await grade(dir, trusted);
   const found = (graded: Graded, name: string) =>
     resultsOf(graded).submissions.find((one) => one.name === name);
 
   test('each gets what is theirs, by name and number', () => {
+    assert.match(first.stderr, /^No folder is there for 1 of the roster: gone\.$/m);
     assert.deepEqual(
       [
         found(first, zoe)?.outcome,
@@ -149,19 +155,20 @@ describe('a class with a roster', async () => {
 
   test('the grader’s own failure is never a 0', { skip: process.platform === 'win32' }, () => {
     assert.equal(first.status, 2, first.stderr);
-    assert.equal(found(first, 'killer')?.outcome, 'grader-error');
+    assert.equal(found(first, killer)?.outcome, 'grader-error');
+    assert.equal(found(first, killer)?.points, null);
     const rows = Papa.parse<Record<string, string>>(
       readFileSync(join(first.out, 'grades.csv'), 'utf8'),
       { header: true, skipEmptyLines: true },
     ).data;
-    const row = rows.find(({ name }) => name === 'killer');
+    const row = rows.find(({ name }) => name === shownKiller);
     assert.deepEqual(
       [row?.['points'], row?.[anatomy.name], row?.['outcome']],
       ['', '', 'grader-error'],
     );
     const canvas = Papa.parse<string[]>(readFileSync(join(first.out, 'canvas.csv'), 'utf8'), {
       skipEmptyLines: true,
-    }).data.find(([name]) => name === 'killer');
+    }).data.find(([name]) => name === shownKiller);
     assert.equal(canvas?.at(-1), '');
     assert.deepEqual(processesWith(`${dir}-tmp`), [], 'a program outlived its worker');
   });
@@ -179,13 +186,15 @@ describe('a class with a roster', async () => {
     assert.equal(second.status, 0, second.stderr);
     assert.equal(second.stderr.match(/^\[/gm)?.length, 1, second.stderr);
     assert.match(second.stdout, /^学生 一号, 03-request-anatomy: 0 points before, 14 now$/m);
-    assert.match(second.stdout, /^killer: not there any more$/m);
+    assert.match(second.stdout, new RegExp(`^${shownKiller}: not there any more$`, 'm'));
     assert.equal(found(second, '学生 一号')?.points, 14);
     assert.equal(found(second, zoe)?.points, 14);
   });
 
   test('alone it gets what it got among the others', async () => {
-    const alone = await grade(dir, [...trusted, '--only', zoe], {}, `${dir}-alone`);
+    // As a keyboard writes it, and a shell completes it.
+    const typed = `${zoe.normalize('NFC')}/`;
+    const alone = await grade(dir, [...trusted, '--only', typed], {}, `${dir}-alone`);
     assert.equal(alone.status, 0, alone.stderr);
     assert.equal(resultsOf(alone).submissions.length, 1);
     assert.deepEqual(

@@ -35,6 +35,17 @@ describe('intake', () => {
     }
   });
 
+  test('takes the ones that lie least deep', () => {
+    submit(dir, 'two', '// old\n', 'attic/2023/lessons');
+    submit(dir, 'two', '// new\n', 'workbook/lessons');
+    submit(dir, 'two', '// ours\n', 'workbook/solutions');
+    for (let count = 0; count < 60; count++) writeFileSync(join(dir, 'two', `a${count}.txt`), 'x');
+    assert.deepEqual(
+      taken(dir, 'two').files.map(({ bytes }) => String(bytes)),
+      ['// new\n'],
+    );
+  });
+
   test('takes only what a learner edits', () => {
     submit(dir, 'extras');
     const lesson = join(dir, 'extras/lessons', anatomy.name);

@@ -21,13 +21,15 @@ const style = `
 body { font: 16px/1.45 system-ui, sans-serif; margin: 2rem auto; max-width: 72rem; padding: 0 1rem; color: #1c1c1c; background: #fff; }
 h1 { font-size: 1.5rem; } h2 { font-size: 1.2rem; margin-top: 2.2rem; } h3 { font-size: 1rem; margin-bottom: .3rem; }
 table { border-collapse: collapse; font-size: .85rem; } th, td { border: 1px solid #c9c9c9; padding: .25rem .5rem; text-align: right; }
-th:first-child, td:first-child { text-align: left; } thead th { vertical-align: bottom; background: #f3f3f3; }
+th:first-child, td:first-child, .text { text-align: left; } thead th { vertical-align: bottom; background: #f3f3f3; }
 .full { background: #d9f0df; } .part { background: #fdf3d1; } .none { background: #f9dcdc; } .other { background: #e4e4e4; }
 .bar { background: #e4e4e4; width: 16rem; height: .9rem; display: inline-block; vertical-align: middle; } .bar i { background: #2f7d4f; height: 100%; display: block; }
 pre { background: #f6f6f6; padding: .6rem; overflow-x: auto; font-size: .8rem; } .grid { overflow-x: auto; }
 details { margin: .4rem 0; } dl { display: grid; grid-template-columns: max-content auto; gap: .2rem 1rem; } dt { font-weight: 600; } dd { margin: 0; }
-@media print { body { margin: 0; max-width: none; } section.student { break-inside: avoid; } }
-@media (prefers-color-scheme: dark) { body { background: #161616; color: #e8e8e8; } thead th, pre, .bar { background: #2a2a2a; } .full { background: #1f4a2f; } .part { background: #54471a; } .none { background: #5a2626; } .other { background: #333; } }
+.bar i, .full, .part, .none, .other, pre { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
+@media print { body { margin: 0; max-width: none; font-size: 12px; } .grid { overflow: visible; } pre { white-space: pre-wrap; overflow-wrap: anywhere; }
+details::details-content { content-visibility: visible; block-size: auto; } details > summary { list-style: none; } h2, h3, tr { break-after: auto; break-inside: avoid; } h2, h3 { break-after: avoid; } }
+@media screen and (prefers-color-scheme: dark) { body { background: #161616; color: #e8e8e8; } thead th, pre, .bar { background: #2a2a2a; } .full { background: #1f4a2f; } .part { background: #54471a; } .none { background: #5a2626; } .other { background: #333; } }
 `;
 
 function grid(results: GradeResults): string {
@@ -64,10 +66,10 @@ function passRates(results: GradeResults): string {
           submission.lessons.find((one) => one.lesson === lesson)?.steps[index]?.status === 'pass',
       ).length;
       const share = counted.length > 0 ? Math.round((100 * passed) / counted.length) : 0;
-      return `<tr><td>${h(lesson)} step ${index + 1}: ${h(title)}</td><td>${passed} of ${counted.length}</td><td><span class="bar" role="img" aria-label="${share} %"><i style="width:${share}%"></i></span> ${share} %</td></tr>`;
+      return `<tr><td>${h(lesson)} step ${index + 1}: ${h(title)}</td><td>${passed} of ${counted.length}</td><td class="text"><span class="bar" role="img" aria-label="${share} %"><i style="width:${share}%"></i></span> ${share} %</td></tr>`;
     }),
   );
-  return `<table><thead><tr><th scope="col">Step</th><th scope="col">Passed</th><th scope="col">Share</th></tr></thead><tbody>\n${rows.join('\n')}\n</tbody></table>`;
+  return `<table><thead><tr><th scope="col">Step</th><th scope="col">Passed</th><th scope="col" class="text">Share</th></tr></thead><tbody>\n${rows.join('\n')}\n</tbody></table>`;
 }
 
 function commonDiagnoses(results: GradeResults): string {
@@ -85,10 +87,10 @@ function commonDiagnoses(results: GradeResults): string {
     .sort((a, b) => b[1].count - a[1].count || (a[0] < b[0] ? -1 : 1))
     .slice(0, 15);
   if (rows.length === 0) return '<p>None.</p>';
-  return `<table><thead><tr><th scope="col">Diagnosis</th><th scope="col">How often</th><th scope="col">For example</th></tr></thead><tbody>\n${rows
+  return `<table><thead><tr><th scope="col">Diagnosis</th><th scope="col">How often</th><th scope="col" class="text">For example</th></tr></thead><tbody>\n${rows
     .map(
       ([id, { count, message }]) =>
-        `<tr><td>${h(id)}</td><td>${count}</td><td style="text-align:left">${h(message)}</td></tr>`,
+        `<tr><td>${h(id)}</td><td>${count}</td><td class="text">${h(message)}</td></tr>`,
     )
     .join('\n')}\n</tbody></table>`;
 }
