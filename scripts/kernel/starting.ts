@@ -231,7 +231,11 @@ async function whyItEnded(program: Program, root: string): Promise<Failure> {
   if (crash) {
     return {
       diagnosis: 'threw-while-loading',
-      message: `The program died before it listened, at ${place}: ${brief(`${crash.name}: ${crash.message}`, 160)}`,
+      message: `The program died before it listened, at ${place}: ${brief(`${crash.name}: ${crash.message}`, 160)}${
+        /uv_signal_start/.test(crash.message)
+          ? '. No program can listen for SIGKILL or SIGSTOP: the system asks nobody.'
+          : ''
+      }`,
       actual,
     };
   }
