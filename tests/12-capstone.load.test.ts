@@ -43,7 +43,7 @@ test(`stopped ${stops} times under load, it loses no request`, async () => {
       const program = await startListening(options, dir);
       const t = trialOf(program, dir);
       try {
-        const begun = (id: string): boolean => program.stdout.includes(`id=${id}.`);
+        const begun = ({ id }: { id: string }): boolean => program.stdout.includes(`id=${id}.`);
         const { answered, lost, odd } = await underLoad(
           t,
           { clients: 12, answers: 100 + stop * 7, target: (id) => `/users?id=${id}.`, begun },

@@ -6,7 +6,8 @@ import { brief, type Exchange } from '../scripts/kernel/exchange.ts';
 import type { Program } from '../scripts/kernel/program.ts';
 import { suite } from '../scripts/kernel/suite.ts';
 import type { Trial } from '../scripts/kernel/trial.ts';
-import { underLoad } from './support/load.ts';
+import { drainingLines } from './support/draining.ts';
+import { underLoad, type Failed } from './support/load.ts';
 
 const asset = (name: string): string =>
   readFileSync(join(solutionsDir, '12-capstone/public', name), 'utf8');
@@ -28,6 +29,12 @@ function expectAPI(answer: Answer, status: number): void {
       message:
         'This path belongs to the API, and the static files answered: they take only GET and HEAD.',
     },
+    {
+      if: (a) => (a.status === 404 || a.status === 405) && /^\/users(\?|$)/.test(a.exchange.target),
+      diagnosis: 'target-changed',
+      message:
+        'The API was asked for /users and took it for another path. Express cuts such a prefix off; your api looks for /users itself. Hand the request on as it came, with the whole target in req.url.',
+    },
   ]);
 }
 
@@ -39,7 +46,18 @@ function expectFile(answer: Answer, name: string, type: RegExp): void {
       message:
         'A file was asked for, and the API answered. Only /users and what lies below /users/ is the API.',
     },
+    {
+      if: (a) => a.status === 404,
+      diagnosis: 'wrong-status',
+      message: `public/${name} was asked for, and the answer was 404. Does serveStatic get every request as it came, and the folder public beside this file (import.meta.dirname), wherever the program is started?`,
+    },
   ]);
+  answer.expect(name === 'index.html' || answer.text !== asset('index.html'), {
+    diagnosis: 'page-for-everything',
+    message: `${answer.exchange.target} was asked for, and the page came, which is for / alone. serveStatic finds the file for each path.`,
+    expected: `the text of public/${name}`,
+    actual: brief(answer.text, 100),
+  });
   answer.expectHeader('Content-Type', type);
   answer.expectText(asset(name), [
     {
@@ -180,7 +198,7 @@ function expectRefused(
   });
   answer.expect(/^\d+$/.test(value ?? '') && seconds >= least && seconds <= most, {
     diagnosis: 'wrong-retry-after',
-    message: `The window lasts ${windowMs / 1000} s and began ${Math.ceil(sinceMs)} ms ago. Retry-After is the whole number of seconds that are left of it, and at least 1.`,
+    message: `RATE_WINDOW_MS is ${windowMs === 10_000 ? 'not set' : windowMs}, so this client's window lasts ${windowMs / 1000} s; it began with its first request, ${Math.ceil(sinceMs)} ms ago. Retry-After is the whole number of seconds that are left of it, and at least 1.`,
     expected,
     actual: `Retry-After: ${brief(value ?? '')}`,
   });
@@ -192,6 +210,31 @@ function expectRefused(
     actual: type === undefined ? 'no Content-Type' : `Content-Type: ${brief(type)}`,
   });
   answer.expectJSON({ error: 'Too many requests' });
+}
+
+/** After a GET that was refused, a POST that names another address was served: for what it names, for its method, or because it came later? */
+async function whyServed(
+  copy: Trial,
+  limit: number,
+  post: () => Promise<Answer>,
+  isOver: () => boolean,
+): Promise<void> {
+  const plain = await post();
+  const again = await copy.get('/');
+  // What comes in a window of its own tells nothing.
+  if (isOver()) return;
+  again.expect(again.status === 429, {
+    diagnosis: 'refused-only-once',
+    message: `RATE_LIMIT is ${limit}. The first request beyond that was refused, and the next ones were served again. Every request beyond the limit is refused until the window is over.`,
+    expected: 'status 429',
+    actual: `status ${again.status}`,
+  });
+  plain.expect(plain.status === 429, {
+    diagnosis: 'only-some-limited',
+    message: `RATE_LIMIT is ${limit}, and this client had used it up: GET / was refused, and POST /users was served. Every request counts, and may be refused, whatever its method and path.`,
+    expected: 'status 429',
+    actual: `status ${plain.status}`,
+  });
 }
 
 /** The window is the one where RATE_WINDOW_MS is not set. */
@@ -219,23 +262,29 @@ async function limitsTheRate(t: Trial): Promise<void> {
       actual: `status ${answer.status}`,
     });
   }
+  const refused = await copy.get('/');
+  // On a very busy machine the window may be over by now; then there is nothing to see here.
+  if (since() > windowMs) return;
+  expectRefused(refused, limit, windowMs, since());
   const address = `203.0.113.${t.int(1, 250)}`;
   const others = { 'X-Forwarded-For': address, 'X-Real-IP': address };
-  for (const method of ['GET', 'POST']) {
-    const answer =
-      method === 'GET'
-        ? await copy.get('/')
-        : await copy.post('/users', { name: 'Ann', email: 'ann@example.com' }, { headers: others });
-    // On a very busy machine the window may be over by now; then there is nothing to see here.
-    if (since() > windowMs) return;
-    expectRefused(answer, limit, windowMs, since());
-  }
+  const post = (headers: Record<string, string> = {}): Promise<Answer> =>
+    copy.post('/users', { name: 'Ann', email: 'ann@example.com' }, { headers });
+  const posted = await post(others);
+  if (posted.status < 400) await whyServed(copy, limit, post, () => since() > windowMs);
+  if (since() > windowMs) return;
+  expectRefused(posted, limit, windowMs, since());
   // Another client has a share of its own. Only Linux has more than one loopback address without being asked.
   if (process.platform !== 'linux') return;
   // It sends more than its share at once: whoever counts only when an answer is over lets all of them in.
   const other = copy.connect('127.0.0.9');
   const target = '/users';
-  await other.write(`GET ${target} HTTP/1.1\r\nHost: localhost\r\n\r\n`.repeat(limit + 2));
+  // All but its address is the same as before.
+  const fields = refused.exchange.sent
+    .toString('latin1')
+    .replace(/^.*/, `GET ${target} HTTP/1.1`)
+    .replace(/^Connection:.*\r\n/im, '');
+  await other.write(fields.repeat(limit + 2));
   const answer = await other.answer({ target });
   answer.expect(answer.status !== 429, {
     diagnosis: 'one-count-for-all',
@@ -370,7 +419,7 @@ const endingOf = ({ exit }: Program): string =>
 async function stopsUnderLoad(t: Trial): Promise<void> {
   const copy = t.on(await t.start({ env: { RATE_LIMIT: '1000000' } }));
   const { program } = copy;
-  const begun = (id: string): boolean => program.stdout.includes(`id=${id}.`);
+  const begun = ({ id, late }: Failed): boolean => !late && program.stdout.includes(`id=${id}.`);
   let signalled = 0;
   const result = await underLoad(
     copy,
@@ -395,10 +444,19 @@ async function stopsUnderLoad(t: Trial): Promise<void> {
   t.check(!lost, {
     diagnosis: 'answer-lost-under-load',
     message:
-      'Six clients asked without a pause when SIGTERM came. The program had begun a request that never got its whole answer.',
-    expected: 'a whole answer for every request that was begun',
+      'Six clients asked without a pause when SIGTERM came. The program had begun a request, and it never got its whole answer.',
+    expected: 'a whole answer for every request that was begun before the signal',
     actual: `${result.lost.length} of ${result.answered + result.lost.length} lost; ${ending}`,
     exchange: lost?.exchange,
+  });
+  const open = program.exit === null && (await copy.attempt({ limit: 500 })).outcome !== 'refused';
+  t.check(!open, {
+    diagnosis: 'still-accepting',
+    message:
+      'Seconds after SIGTERM the program still lets new clients in. shutdownOnSignals closes the server that it is given: is it this one, and does it get it before the signal?',
+    expected: 'connection refused',
+    actual: ending,
+    exchange: undefined,
   });
   t.check(program.exit !== null && !atDeadline, {
     diagnosis: 'never-ends',
@@ -407,9 +465,17 @@ async function stopsUnderLoad(t: Trial): Promise<void> {
     actual: ending,
     exchange: undefined,
   });
+  const drainings = drainingLines(program);
+  t.check(drainings <= 1, {
+    diagnosis: 'second-shutdown',
+    message: `One signal began ${drainings} shutdowns. Is shutdownOnSignals called more than once, for each request perhaps? It takes the server once, before that listens.`,
+    expected: 'one line that begins with Draining',
+    actual: `${drainings} such lines`,
+    exchange: undefined,
+  });
   t.check(program.exit?.code === 0, {
     diagnosis: 'wrong-exit-code',
-    message: 'Every answer was out, but the program did not end with status 0.',
+    message: `Every answer was out, but the program did not end with status 0.${program.exit?.code === 1 ? ' With 1 it ends at its deadline: does shutdownOnSignals get that as a number of milliseconds?' : ''}`,
     expected: 'exit status 0',
     actual: `${ending}; ${brief(copy.complaint(program), 200)}`,
     exchange: undefined,
@@ -447,8 +513,17 @@ async function endsAtTheDeadline(t: Trial): Promise<void> {
   const took = Math.round(performance.now() - signalled);
   // Ten seconds is what the program waits without being told.
   const inTime = program.exit !== null && took < 9000;
-  if (inTime && program.exit?.code === 1) return;
   const exchange: Exchange = await upload.attempt({ limit: 1 });
+  if (inTime && program.exit?.code === 1) {
+    t.check(took >= deadline - 5, {
+      diagnosis: 'cut-too-early',
+      message: `SHUTDOWN_TIMEOUT_MS was ${deadline}, and ${took} ms after SIGTERM an upload was cut of which the rest might still have come. shutdownOnSignals takes the deadline as a number of milliseconds.`,
+      expected: `exit status 1, ${deadline} ms after the signal`,
+      actual: `exit status 1, ${took} ms after the signal`,
+      exchange,
+    });
+    return;
+  }
   t.fail({
     diagnosis: inTime
       ? program.exit?.code === 0
@@ -583,6 +658,14 @@ export default suite('12-capstone', {
         expected: 'an answer of the static files',
         actual: `status ${answer.status}, Content-Type: ${answer.header('Content-Type') ?? 'none'}`,
       });
+    });
+    const odd = await t.get('/%zz');
+    odd.expect(odd.status < 500, {
+      diagnosis: 'odd-path-failed',
+      message:
+        'GET /%zz made the program fail. Its path means nothing, and the static files know how to answer it: is it decoded before they see it? decodeURIComponent() throws.',
+      expected: 'the answer of the static files',
+      actual: `status ${odd.status}`,
     });
   },
 
