@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import type { Answer, Cause } from '../scripts/kernel/answer.ts';
-import { brief } from '../scripts/kernel/exchange.ts';
+import { brief, type Exchange } from '../scripts/kernel/exchange.ts';
 import { StepFailure, type Failure } from '../scripts/kernel/failure.ts';
 import { suite } from '../scripts/kernel/suite.ts';
 import type { OutcomeCauses, Trial } from '../scripts/kernel/trial.ts';
@@ -58,7 +58,7 @@ function expectRoute(answer: Answer, wanted: Shown, missed: Named, causes: Cause
     {
       if: (a) => a.status === 500,
       diagnosis: 'route-threw',
-      message: `${request} has a route, and an error was thrown on the way; the terminal shows which. A handler is called with req, res and { params, query }, and fails when one of them is missing.`,
+      message: `${request} has a route, and an error was thrown on the way; the terminal shows which. Either the router threw, or the handler did: it is called with req, res and { params, query }, and fails when one of them is missing.`,
     },
   ]);
   const names = Object.keys(wanted.params ?? {});
@@ -66,6 +66,14 @@ function expectRoute(answer: Answer, wanted: Shown, missed: Named, causes: Cause
   const { route, params = {}, query = '' } = wanted;
   answer.expectJSON({ route, params, query }, [
     ...causes,
+    {
+      if: () => shown !== undefined && shown.params === undefined,
+      ...paramsMissing,
+    },
+    {
+      if: () => shown !== undefined && shown.query !== query,
+      ...queryLost,
+    },
     {
       if: () => extra.length > 0 && route === colonInside.route,
       ...colonInside.cause,
@@ -81,6 +89,18 @@ function expectRoute(answer: Answer, wanted: Shown, missed: Named, causes: Cause
     },
   ]);
 }
+
+const paramsMissing: Named = {
+  diagnosis: 'params-missing',
+  message:
+    'The handler got no params. match gives { handler, params }, where params is an object, empty where the path names nothing, and handle passes it on in its third argument.',
+};
+
+const queryLost: Named = {
+  diagnosis: 'query-lost',
+  message:
+    'The handler did not get the query. Its third argument is { params, query }, where query is url.searchParams: no text, and no ordinary object.',
+};
 
 const colonKept: Named = {
   diagnosis: 'colon-kept',
@@ -188,18 +208,50 @@ function expectPassedOn(answer: Answer): void {
   });
 }
 
+/**
+ * Waits for the answer to a miss. server.ts cuts the connection where an error comes after the head; its log tells
+ * which.
+ */
+async function missed(t: Trial, answer: Promise<Answer>): Promise<Answer> {
+  try {
+    return await answer;
+  } catch (error) {
+    const sealed = /^.*ERR_HTTP_HEADERS_SENT.*$/m.exec(t.program.stderr)?.[0];
+    if (
+      !(error instanceof StepFailure) ||
+      !/^(connection-closed|response-cut)$/.test(error.failure.diagnosis) ||
+      sealed === undefined
+    )
+      throw error;
+    return t.fail({
+      ...error.failure,
+      diagnosis: 'headers-already-sent',
+      message:
+        'The connection was cut without a whole answer, because an error was thrown in the middle: a status or a header field was set when the head had gone. writeHead and end send it. Set everything before, and answer once: an answer does not end a function, return does.',
+      actual: brief(sealed, 200),
+    });
+  }
+}
+
 const nowAndThen = (method: string): Named => ({
   diagnosis: 'found-now-and-then',
   message: `${method} /inbox was sent twice: once it found its route, and once it did not. Something is remembered from one request to the next; a regular expression with the flag g, for example, goes on where it stopped.`,
 });
 
 /** Why `method` is one of those under which /inbox was not found. */
-function whyLost(method: string, all: string[], lost: string[]): Named {
+function whyLost(method: string, all: string[], lost: string[], first?: Exchange): Named {
   if (lost.length === all.length) {
+    if (first?.message?.status === 200) {
+      return {
+        diagnosis: 'only-the-first-found',
+        message:
+          'Five routes have the path /inbox, and none of them was found, though GET / was, the first in the list. A route that does not fit is no reason to give up: only behind the loop is it clear that none does.',
+      };
+    }
     return {
       diagnosis: 'nothing-found',
       message:
-        'Five routes have the path /inbox, and none of them was found. Does #add keep them? A method is in capitals, in the list as in the request.',
+        'Five routes have the path /inbox, and none of them was found. Does #add keep them, and does match give back what it finds? A return inside forEach leaves only the function inside. A method is in capitals, in the list as in the request.',
     };
   }
   if (lost.length === 1) {
@@ -231,13 +283,14 @@ export default suite(
           answers[index] = await part.send({ method, target: '/inbox', causes: promiseLost });
       });
       const lost = methods.filter((_, index) => inbox[index] && isMiss(inbox[index]));
+      const first = lost.length === methods.length ? await t.attempt({ target: '/' }) : undefined;
       for (const [index, method] of methods.entries()) {
         for (const [answer, other] of [
           [inbox[index], again[index]],
           [again[index], inbox[index]],
         ]) {
           if (!answer || !other) continue;
-          const why = isMiss(other) ? whyLost(method, methods, lost) : nowAndThen(method);
+          const why = isMiss(other) ? whyLost(method, methods, lost, first) : nowAndThen(method);
           expectRoute(answer, { route: `${method} /inbox` }, why);
         }
       }
@@ -267,20 +320,12 @@ export default suite(
             'GET /twice is registered twice, and the second one answered. The first route registered wins.',
         },
       ]);
-      const queryLost: Cause = {
-        if: (a) => shownBy(a) !== undefined,
-        diagnosis: 'query-lost',
-        message:
-          'The handler did not get the query. Its third argument is { params, query }, where query is url.searchParams.',
-      };
       const queryMatched = {
         diagnosis: 'query-matched',
         message:
           'With a query behind it, /inbox was not found. The query is no part of the path: compare url.pathname, not req.url.',
       };
-      expectRoute(query, { route: 'GET /inbox', query: `${word}=%2Fusers%2F1` }, queryMatched, [
-        queryLost,
-      ]);
+      expectRoute(query, { route: 'GET /inbox', query: `${word}=%2Fusers%2F1` }, queryMatched);
       for (const answer of [absolute, dots]) {
         const query = answer === absolute ? `${word}=` : '';
         expectRoute(
@@ -325,6 +370,7 @@ export default suite(
         },
       ]);
 
+      await answersOnce(t, twice);
       const swallowed = {
         diagnosis: 'error-swallowed',
         message:
@@ -394,7 +440,7 @@ export default suite(
         ['/__proto__', inherited],
       ];
       await t.each(paths, async (part, [path, why]) => {
-        const answer = await part.get(path);
+        const answer = await missed(part, part.get(path));
         expectMiss(answer, why, [allowedEverywhere(answer)]);
       });
       const posted = await t.post(`/${word}`, { word });
@@ -544,8 +590,13 @@ export default suite(
       ]);
       const bad = [...malformed, ['PUT', '/users/%zz']];
       await t.each(bad, async (part, [method = '', escape = '']) => {
-        const answer = await part.send({ method, target: escape });
+        const answer = await missed(part, part.send({ method, target: escape }));
         expectError(answer, 400, [
+          {
+            if: (a) => a.status !== 404 && a.status >= 400 && !a.text.includes('"caughtBy"'),
+            diagnosis: 'wrong-status',
+            message: `The router answered ${escape} with status ${answer.status}. A malformed escape is the client's mistake: 400.`,
+          },
           {
             if: (a) => a.status === 500,
             diagnosis: 'bad-escape-threw',
@@ -677,7 +728,7 @@ export default suite(
       // From here on the paths have named segments.
       const plain = cases.findLastIndex(([, target]) => target === '/inbox');
       await t.each(cases, async (part, [method, target, allow], index) => {
-        const answer = await part.send({ method, target });
+        const answer = await missed(part, part.send({ method, target }));
         expectError(answer, 405, [
           {
             if: (a) => a.status === 404,
@@ -689,6 +740,11 @@ export default suite(
             diagnosis: 'options-answered',
             message:
               'OPTIONS is a method like any other here: without a route it gets 405. The CORS lesson deals with it.',
+          },
+          {
+            if: (a) => a.status === 501,
+            diagnosis: 'wrong-status',
+            message: `${method} ${target} got 501. Whatever a method is called: the path has routes and none for it, so the answer is 405.`,
           },
           {
             if: (a) => a.status === 200,
@@ -893,6 +949,35 @@ function expectAllow(answer: Answer, wanted: string[]): void {
   }
 }
 
+/** Every answer so far was the only one: a second one fails where the first is out, and is seen in the log alone. */
+async function answersOnce(t: Trial, twice: Answer): Promise<void> {
+  const trips = (log: string): string | undefined =>
+    /^.*(?:ERR_HTTP_HEADERS_SENT|ERR_STREAM_WRITE_AFTER_END).*$/m.exec(log)?.[0];
+  await t.settle();
+  const before = t.program.stderr;
+  const tripped = trips(before);
+  if (tripped === undefined) return;
+  const inbox = await t.get('/inbox');
+  await t.settle();
+  const always = trips(t.program.stderr.slice(before.length)) !== undefined;
+  t.fail({
+    ...(always
+      ? {
+          diagnosis: 'ran-on-after-answer',
+          message:
+            'The handler has answered, then handle runs on and answers again, and the log shows the error that comes of it. Where a handler is found its promise is returned, and nothing is left to do.',
+        }
+      : {
+          diagnosis: 'both-ran',
+          message:
+            'GET /twice is registered twice. One handler answered, then the other ran as well, and the log shows the error that came of it. The first route that fits runs, and no other.',
+        }),
+    expected: 'no error in the log',
+    actual: brief(tripped, 200),
+    exchange: (always ? inbox : twice).exchange,
+  });
+}
+
 /** The answer was the only one: nothing tripped over it afterwards, so the connection serves the next request. */
 async function goesOnAfter(
   t: Trial,
@@ -939,12 +1024,7 @@ async function seesWhatIsNamed(t: Trial): Promise<void> {
     message: `${target} fits the route ${route}, and the router did not find it. A segment that begins with : fits any one segment.`,
   });
   const paramCauses: Cause[] = [
-    {
-      if: (a) => a.status === 200 && shownBy(a)?.params === undefined,
-      diagnosis: 'params-missing',
-      message:
-        'The handler got no params. match gives { handler, params }, and handle passes params on in its third argument.',
-    },
+    { if: (a) => a.status === 200 && shownBy(a)?.params === undefined, ...paramsMissing },
     {
       if: (a) => a.status === 200 && Object.keys(Object(shownBy(a)?.params)).length === 0,
       diagnosis: 'params-empty',
