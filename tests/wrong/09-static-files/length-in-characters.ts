@@ -1,5 +1,5 @@
 // Wrong: Content-Length counts the characters of the text. (H-01)
-// Fails: step 2, bytes-after-the-end
+// Fails: step 5, length-in-characters
 import { createReadStream } from 'node:fs';
 import { readFile, realpath, stat } from 'node:fs/promises';
 import type { IncomingMessage, ServerResponse } from 'node:http';

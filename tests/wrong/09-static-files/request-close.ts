@@ -1,5 +1,5 @@
 // Wrong: destroys the stream when the request closes, which a GET does as soon as it was read.
-// Fails: step 1, no-answer
+// Fails: step 6, no-answer
 import { createReadStream } from 'node:fs';
 import { realpath, stat } from 'node:fs/promises';
 import type { IncomingMessage, ServerResponse } from 'node:http';

@@ -1,5 +1,5 @@
 // Wrong: whatever is not there is answered with the index.html and 200.
-// Fails: step 3, unknown-answered-200
+// Fails: step 4, unknown-answered-200
 import { createReadStream } from 'node:fs';
 import { realpath, stat } from 'node:fs/promises';
 import type { IncomingMessage, ServerResponse } from 'node:http';
