@@ -247,9 +247,10 @@ async function untilItLives(
       const hungUp =
         t.program.exit !== null &&
         /ERR_STREAM_(PREMATURE_CLOSE|UNABLE_TO_PIPE)/.test(t.program.stderr);
-      if (!hungUp) throw error;
+      const told = error instanceof StepFailure && error.failure.diagnosis === 'client-left-crash';
+      if (!hungUp || told) throw error;
       const failure = new StepFailure(clientLeft(t, 'A client hung up'));
-      if (place === 'last') throw failure;
+      if (place === 'last' && tries === 3) throw failure;
       tree.later.push(failure);
       await t.restart();
       if (tries === 3) return;
@@ -979,11 +980,18 @@ async function sendsWholeFiles(t: Trial, tree: Tree): Promise<void> {
     tree,
     files.map(([name, bytes, extension]) => async () => {
       const { target, content } = write(name, bytes);
-      rightFile(
-        await t.get(target),
-        content,
-        kinds.find((kind) => kind.extension === extension) ?? unknown,
-      );
+      const answer = await t.get(target).catch((reason: unknown) => {
+        const printed = t.program.stderr.match(/\w*Error\b.*/g)?.at(-1);
+        throw explained(reason, {
+          diagnosis: 'connection-closed',
+          message: `GET ${target} got no answer, and the connection was closed. ${
+            printed
+              ? `Something threw after the head was written, so that server.ts could only print the error and hang up: ${brief(printed, 160)}`
+              : 'Something destroyed the socket or the response.'
+          }`,
+        });
+      });
+      rightFile(answer, content, kinds.find((kind) => kind.extension === extension) ?? unknown);
     }),
   );
   for (const target of ['/', '/docs/']) {
