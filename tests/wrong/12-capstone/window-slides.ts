@@ -1,5 +1,5 @@
 // Wrong: every request makes the window longer, refused ones too.
-// Fails: step 4, window-never-passes
+// Fails: step 4, window-never-passes | wrong-retry-after
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { join } from 'node:path';
 import { api } from '../08-users-api/api.ts';
