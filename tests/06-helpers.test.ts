@@ -42,7 +42,7 @@ const jsonOf = (bytes: number, letter = 'x'): string => {
 async function reading(t: Trial, causes: OutcomeCauses = {}): Promise<number> {
   const answer = await t.get('/reading', { headers: { Connection: 'close' }, causes });
   answer.expectStatus(200);
-  return (answer.json() as { reading: number }).reading;
+  return (Object(answer.json()) as { reading: number }).reading;
 }
 
 const notText = {
@@ -50,6 +50,26 @@ const notText = {
   message:
     'Only text and bytes can be written to a response; an object or another value was given to res.end() or res.write().',
 };
+
+/** What a program dies of that hands Node something else than Node takes, and what to look at. */
+const mistaken: [error: RegExp, diagnosis: string, message: string][] = [
+  [/"chunk" argument must be/, notText.diagnosis, notText.message],
+  [
+    /Invalid status code: (?!undefined)/,
+    'status-code-refused',
+    'What Node was given as the status is no status code. sendJSON is called with the response, the data and the status, in this order.',
+  ],
+  [
+    /Invalid value "(undefined|NaN)" for header "Content-Length"/i,
+    'length-of-nothing',
+    'Content-Length was set to a value that is no number. The length is that of the JSON, in bytes: an object has none.',
+  ],
+  [
+    /The "string" argument must be|Received an instance of Object/,
+    'length-of-nothing',
+    'Something that measures or makes bytes was given the data in place of text: an object has no bytes. JSON.stringify comes first, and the length is that of what it gives.',
+  ],
+];
 
 /** A GET whose answer may promise more or fewer bytes than it has: on a connection of its own that shows at once. */
 async function show(t: Trial, target: string): Promise<Answer> {
@@ -69,22 +89,39 @@ async function show(t: Trial, target: string): Promise<Answer> {
       exchange,
     });
   }
-  const [complaint] = /^.*"chunk" argument must be.*$/m.exec(t.program.stderr) ?? [];
+  // Asked again only to hear why; it is the first that the program may have died of.
   try {
-    return await t.send({
-      ...options,
-      causes: complaint ? { 'connection-closed': notText, crashed: notText } : {},
-    });
+    return await t.send(options);
   } catch (error) {
-    if (!(error instanceof StepFailure) || error.failure.diagnosis !== notText.diagnosis)
-      throw error;
+    if (!(error instanceof StepFailure)) throw error;
+    const { stderr } = t.program;
+    const [, diagnosis, message] = mistaken.find(([pattern]) => pattern.test(stderr)) ?? [];
+    if (diagnosis === undefined || message === undefined) throw error;
+    const line = stderr
+      .split('\n')
+      .find((text) => mistaken.some(([pattern]) => pattern.test(text)));
     return t.fail({
       ...error.failure,
-      ...notText,
-      expected: 'text or bytes for res.end()',
-      actual: brief(complaint ?? '', 200),
+      diagnosis,
+      message,
+      expected: diagnosis === notText.diagnosis ? 'text or bytes for res.end()' : 'an answer',
+      actual: brief(line?.trim() ?? '', 200),
+      exchange,
     });
   }
+}
+
+/** The whole JSON came two times, one behind the other. */
+function expectSentOnce(answer: Answer): void {
+  const sent = Buffer.concat([answer.body, answer.trailing]).toString();
+  const half = sent.slice(0, sent.length / 2);
+  answer.expect(half === '' || sent !== half + half, {
+    diagnosis: 'sent-twice',
+    message:
+      'The body was sent twice, once behind the other. What write has sent is not given to end again: end(text) sends the text and then ends.',
+    expected: half,
+    actual: brief(sent, 200),
+  });
 }
 
 function expectJSONType(answer: Answer): void {
@@ -114,7 +151,7 @@ function expectJSONType(answer: Answer): void {
 
 /** Errors tell the client why. */
 function expectReason(answer: Answer): string {
-  const { error } = answer.json() as { error?: unknown };
+  const { error } = Object(answer.json()) as { error?: unknown };
   answer.expect(typeof error === 'string' && error !== '', {
     diagnosis: 'no-reason',
     message: 'The error does not tell the client why: the message of the HttpError is empty.',
@@ -122,6 +159,50 @@ function expectReason(answer: Answer): string {
     actual: answer.text,
   });
   return String(error);
+}
+
+/** Why a good body, sent in one piece, was refused: a few more are sent to tell. */
+async function whyNotRead(
+  t: Trial,
+  answer: Answer,
+): Promise<{ diagnosis: string; message: string } | undefined> {
+  if (answer.status === 415) return undefined;
+  const { stderr } = t.program;
+  const number = await t.attempt({
+    method: 'POST',
+    target: '/notes',
+    headers: typed,
+    body: `${t.int(10, 99)}`,
+  });
+  if (number.message?.status === 201) {
+    return {
+      diagnosis: 'objects-refused',
+      message:
+        "A good body that is an object was refused, and a number was taken. Is something asked of every object that no object passes? '__proto__' in data, and data.__proto__, are true of all of them: what they inherit counts there.",
+    };
+  }
+  const notes = await t.attempt({ target: '/notes' });
+  const stored = notes.message?.body.toString() ?? '';
+  if (answer.status === 500 && /\[(null,)*null\]/.test(stored)) {
+    return {
+      diagnosis: 'resolved-with-nothing',
+      message:
+        'readBodyJSON resolved with undefined, and for that there is no JSON. What a listener returns goes to nobody: the data are handed over with the resolve of a promise that readBodyJSON returns.',
+    };
+  }
+  const early =
+    /Unexpected end of JSON input|"undefined" is not valid JSON|Unexpected token u/.test(stderr);
+  if (early || /empty/i.test(answer.text)) {
+    return {
+      diagnosis: 'parsed-too-early',
+      message:
+        'A whole body was sent, and the code looked at it before any of it had come: it found nothing there. The body comes later, in events, and is whole at the end of the request: wait for that. (Node has no req.body.)',
+    };
+  }
+  return {
+    diagnosis: 'wrong-status',
+    message: `A good JSON body was answered with status ${answer.status}.${answer.status === 500 ? ' The terminal shows the error.' : ''} Join all the bytes of the request, make them text, and give JSON.parse that text.`,
+  };
 }
 
 export default suite(
@@ -139,6 +220,14 @@ export default suite(
         },
       ]);
       expectJSONType(plain);
+      expectSentOnce(plain);
+      plain.expect(plain.trailing.length === 0, {
+        diagnosis: 'length-too-short',
+        message:
+          'Content-Length is smaller than the body, so the client cuts the body short and takes the rest for the next response. Is it measured on the text that is sent?',
+        expected: `Content-Length: ${plain.body.length + plain.trailing.length}`,
+        actual: `Content-Length: ${plain.header('Content-Length')}, and a body of ${plain.body.length + plain.trailing.length} bytes`,
+      });
       plain.expectJSON({ text: word }, [
         {
           if: (a) => a.text === '',
@@ -276,6 +365,11 @@ export default suite(
             diagnosis: 'broken-success',
             message: broken[target],
           },
+          {
+            if: (a) => a.status < 500,
+            diagnosis: 'wrong-status',
+            message: `GET ${target} was answered with ${answer.status}, as if the client had made a mistake. That there is no JSON for the data is yours: let the error out of sendJSON as it is, and server.ts answers 500.`,
+          },
         ]);
         expectJSONType(answer);
         answer.expectJSON({ error: 'Internal Server Error' }, [
@@ -285,6 +379,12 @@ export default suite(
             diagnosis: 'error-leaked',
             message:
               'The 500 tells the client what went wrong inside. That belongs in your log; the client gets { "error": "Internal Server Error" }.',
+          },
+          {
+            if: () => true,
+            diagnosis: 'error-leaked',
+            message:
+              'The 500 has a text of its own. server.ts tells a client the message of an HttpError, and of any other error nothing: this one is your own mistake, and no HttpError.',
           },
         ]);
       }
@@ -345,6 +445,7 @@ export default suite(
         list: [true, null, { deep: t.word() }],
       };
       const plain = await post(t, JSON.stringify(note), { causes: never });
+      const why = plain.status >= 400 ? await whyNotRead(t, plain) : undefined;
       plain.expectStatus(201, [
         {
           if: (a) => a.status === 415,
@@ -352,8 +453,15 @@ export default suite(
           message:
             'The request says Content-Type: application/json, and it was refused as if it said something else. Other header fields may stand before this one; req.headers finds it by its name, in small letters.',
         },
+        { if: () => why !== undefined, diagnosis: '', message: '', ...why },
       ]);
       plain.expectJSON(note, [
+        {
+          if: (a) => a.text.startsWith('{"type":"Buffer"'),
+          diagnosis: 'not-parsed',
+          message:
+            'readBodyJSON resolved with the bytes of the body. It resolves with what JSON.parse makes of their text.',
+        },
         {
           if: (a) => typeof a.json() === 'string',
           diagnosis: 'not-parsed',
@@ -393,11 +501,38 @@ export default suite(
         ...Array.from(bytes, (_, i) => chunk(bytes.subarray(i, i + 1))),
         Buffer.from(lastChunk),
       ]);
+      const inChunks = { ...typed, 'Transfer-Encoding': 'chunked' };
+      const withoutLength = {
+        diagnosis: 'chunked-refused',
+        message:
+          'The same JSON was taken with a Content-Length; sent chunked, without that field, it was not, though it came in one piece. Whether a body comes, and how much, is known only when the request has ended: do not ask Content-Length.',
+      };
       const chunked = await post(t, pieces, {
-        headers: { ...typed, 'Transfer-Encoding': 'chunked' },
-        causes: never,
+        headers: inChunks,
+        causes: {
+          'no-answer': {
+            diagnosis: 'body-never-resolved',
+            message:
+              "A whole body had come in chunks, without a Content-Length, and no answer: readBodyJSON neither resolved nor rejected. The request's own end says that the body is whole.",
+          },
+        },
       });
-      chunked.expectStatus(201, broken);
+      const whole =
+        chunked.status === 201
+          ? undefined
+          : await t.attempt({
+              method: 'POST',
+              target: '/notes',
+              headers: inChunks,
+              body: Buffer.concat([
+                chunk(Buffer.from(JSON.stringify(note))),
+                Buffer.from(lastChunk),
+              ]),
+            });
+      chunked.expectStatus(201, [
+        { if: () => (whole?.message?.status ?? 201) !== 201, ...withoutLength },
+        ...broken,
+      ]);
       chunked.expectJSON(letters, broken);
 
       // Two bodies at the same time, each in two packets that part a letter.
@@ -608,6 +743,7 @@ export default suite(
         { begin: head('Content-Length: 20'), how: 'reset' },
       ] as const;
       const before = await reading(t);
+      const kept = await t.get('/notes');
       const connections = leave.map(({ how }) => ({ how, connection: t.connect() }));
       await Promise.all(
         connections.map(({ connection }, n) => connection.write(leave[n]?.begin ?? '')),
@@ -658,6 +794,13 @@ export default suite(
           'A client hung up before its body was whole, and what had come was taken as a note. The end of the connection is not the end of the body.',
         expected: 'no note of a client that hung up',
         actual: 'the note was taken',
+      });
+      notes.expect(notes.text === kept.text, {
+        diagnosis: 'hang-up-resolved',
+        message:
+          'A client hung up before its body was whole, and a note was stored all the same: readBodyJSON resolved with something. Where no whole body came there is nothing to resolve with: reject.',
+        expected: 'the notes as they were',
+        actual: brief(notes.text.slice(-200), 200),
       });
     },
 

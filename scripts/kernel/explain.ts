@@ -312,8 +312,7 @@ function known(crash: Crash, ownPort: boolean): { diagnosis: string; sentence: s
     case 'ERR_HTTP_INVALID_STATUS_CODE':
       return {
         diagnosis: 'status-code-refused',
-        sentence:
-          'A status code is a whole number from 100 to 999; for anything else Node throws. A number that came from the client has to be checked before it becomes the status.',
+        sentence: `A status code is a whole number from 100 to 999; for anything else Node throws. ${/: -?\d/.test(crash.message) ? 'A number that came from the client has to be checked before it becomes the status.' : 'Look at what is handed over as the status, and in which order.'}`,
       };
     case 'ERR_UNHANDLED_REJECTION':
       return {
