@@ -1,6 +1,7 @@
 import type { Answer, Cause } from '../scripts/kernel/answer.ts';
+import { StepFailure } from '../scripts/kernel/failure.ts';
 import { suite } from '../scripts/kernel/suite.ts';
-import type { Trial } from '../scripts/kernel/trial.ts';
+import type { RequestOptions, Trial } from '../scripts/kernel/trial.ts';
 import { findBrowser, howToGetOne } from './support/browser.ts';
 import { asks, described, inABrowser, likeABrowser, servePage } from './support/cors-scenario.ts';
 
@@ -27,9 +28,44 @@ const neverAnswered = {
   'no-answer': {
     diagnosis: 'true-without-answer',
     message:
-      'No answer came: cors said true, which means that it has answered, and had not. server.ts then does nothing more.',
+      'No answer came: cors said true, which means that it has answered, and had not. server.ts then does nothing more. (An async function gives a promise, and an if takes every promise for true: cors is not async.)',
   },
 };
+
+/** Sends a request; where the server dies of it, what is odd about the request is told as well. */
+async function asked(t: Trial, options: RequestOptions): Promise<Answer> {
+  try {
+    return await t.send(options);
+  } catch (error) {
+    if (!(error instanceof StepFailure)) throw error;
+    const { failure } = error;
+    if (
+      failure.diagnosis === 'headers-already-sent' &&
+      / 07-cors\/server\.ts/.test(failure.message)
+    ) {
+      return t.fail({
+        ...failure,
+        message:
+          'cors answered the request, and server.ts went on and answered it again, of which the server died. Where cors has answered it returns true: false, and nothing at all, mean that it has not.',
+      });
+    }
+    const origin = new Headers(
+      Object.entries(options.headers ?? {}).filter(
+        (field): field is [string, string] => typeof field[1] === 'string',
+      ),
+    ).get('Origin');
+    const thrown = ['url-threw', 'crashed', 'bad-header-value'].includes(failure.diagnosis);
+    if (
+      !thrown ||
+      (origin !== null && URL.canParse(origin) && !failure.message.includes('new URL'))
+    )
+      throw error;
+    return t.fail({
+      ...failure,
+      message: `${failure.message.replace(/ a path alone needs a base, and what a client sends need not be a path\.$/, ' what a client sends as its Origin need not be a URL.').replace(/([^.])$/, '$1.')} ${origin === null ? 'This request had no Origin.' : `The Origin of this request was ${origin}.`}`,
+    });
+  }
+}
 
 /** What a browser asks before it sends such a request. Without fields of its own there is nothing to ask about them. */
 const preflight = (
@@ -39,7 +75,7 @@ const preflight = (
   method = 'PUT',
   fields = 'authorization,content-type',
 ): Promise<Answer> =>
-  t.send({
+  asked(t, {
     method: 'OPTIONS',
     target,
     headers: {
@@ -121,7 +157,14 @@ function expectLists(answer: Answer, which = ''): void {
           }
         : {
             diagnosis: 'allow-headers-missing',
-            message: `${allowHeaders} lacks ${lacking.join(' and ')}: a browser will not send what is not on the list.`,
+            message: ['content-type', 'authorization'].every((name) =>
+              fields
+                .join(' ')
+                .split(/[^\w-]+/)
+                .includes(name),
+            )
+              ? `${allowHeaders} names both, but not as a list: its items have commas between them. A browser reads this one as a single, unknown name.`
+              : `${allowHeaders} lacks ${lacking.join(' and ')}: a browser will not send what is not on the list.`,
           }),
     expected: `${allowHeaders}: Content-Type, Authorization`,
     actual: `${allowHeaders}: ${answer.header(allowHeaders) ?? '(no such field)'}`,
@@ -143,7 +186,12 @@ export default suite(
           ['/public/boom', 500, origin],
         ];
       await t.each(cases, async (part, [target, status, asking, method = 'GET']) => {
-        const answer = await part.send({ method, target, ...from(asking), causes: neverAnswered });
+        const answer = await asked(part, {
+          method,
+          target,
+          ...from(asking),
+          causes: neverAnswered,
+        });
         // Whoever sets it too late may die of that, which says more.
         if (answer.header(allowOrigin) === undefined) await part.settle();
         answer.expectStatus(status, [
@@ -184,7 +232,7 @@ export default suite(
         expectLists(answer);
       });
       expectLists(
-        await t.get('/team/count', from(undefined)),
+        await asked(t, { target: '/team/count' }),
         ', and also where the options hold a list of origins, whoever asks',
       );
       expectLists(
@@ -208,7 +256,14 @@ export default suite(
       await t.each(listed, async (part, [origin, target, status]) => {
         const answer = await part.get(target, { ...from(origin), causes: neverAnswered });
         answer.expectStatus(status);
+        const none = answer.header(allowOrigin) === undefined;
+        const other = none && origin === shop ? await part.get(target, from(friend)) : undefined;
         const known: Cause[] = [
+          {
+            if: () => other?.header(allowOrigin) === friend,
+            diagnosis: 'listed-origin-refused',
+            message: `The Origin of this request is the first on the list, and the answer has no ${allowOrigin}; the second on the list gets it. The first has the index 0, which an if takes for false; and a loop that runs on after it has found one may undo it.`,
+          },
           {
             if: (a) => a.header(allowOrigin) === '*',
             diagnosis: 'star-for-list',
@@ -238,6 +293,11 @@ export default suite(
               origin === friend
                 ? `The Origin of this request is the second on the list. The first was let in, and this one gets no ${allowOrigin}. Look through the whole list.`
                 : `The Origin of this request is on the list, letter for letter, and the answer has no ${allowOrigin}. Compare the field Origin as it came with each origin of the list.`,
+          },
+          {
+            if: () => true,
+            diagnosis: 'wrong-header',
+            message: `${allowOrigin} is not the Origin of the request as it came. A browser compares the two letter for letter: scheme, host and port, and no slash behind them.`,
           },
         ];
         answer.expectHeader(allowOrigin, origin, known);
@@ -339,7 +399,7 @@ export default suite(
         ],
       ];
       await t.each(strangers, async (part, [origin, diagnosis, message, more = {}]) => {
-        const answer = await part.send({
+        const answer = await asked(part, {
           method: more.method ?? 'GET',
           target: `/shop/${host}/count`,
           headers: { Origin: origin, ...more.headers },
@@ -424,10 +484,13 @@ export default suite(
         const actual = `Vary: ${answer.header('Vary') ?? '(no such field)'}`;
         answer.expect(vary.includes('origin'), {
           diagnosis: origin === friend ? 'no-vary' : 'vary-only-for-listed',
-          message:
-            origin === friend
-              ? `The answer differs from origin to origin, and no Vary says so: a cache may give one origin's answer to another.`
-              : 'The answer to an origin on the list has Vary: Origin, and this one has not. A cache that keeps this one would give it to an origin on the list, which then may not read it.',
+          message: vary.includes('*')
+            ? 'Vary is *, which says that no cache may ever use this answer again. Name Origin, beside what is there.'
+            : vary.some((name) => name.endsWith('origin') && !name.startsWith('access-'))
+              ? 'The names in Vary run into each other. It is a list: its items have commas between them.'
+              : origin === friend
+                ? `The answer differs from origin to origin, and no Vary says so: a cache may give one origin's answer to another.`
+                : 'The answer to an origin on the list has Vary: Origin, and this one has not. A cache that keeps this one would give it to an origin on the list, which then may not read it.',
           expected: 'Vary: Origin, whoever asks',
           actual,
         });
@@ -582,7 +645,7 @@ export default suite(
         const answer = await preflight(part, target, origin, method, fields);
         answer.expectStatus(204, [
           {
-            if: (a) => a.status === 404,
+            if: (a) => a.status === 404 && a.text.includes('Not found'),
             diagnosis: 'preflight-routed',
             message: `A preflight was not taken for one: it went on to the router, which has no route for OPTIONS and answered 404. ${
               fields === ''
@@ -593,7 +656,9 @@ export default suite(
                     ? `Those before it were answered; this one asks about ${target}. A preflight is answered for any path.`
                     : allowed === undefined
                       ? 'Those before it were answered; this one comes from an origin that is not on the list. A preflight is answered for any origin, and this one gets no Access-Control-Allow-Origin.'
-                      : 'An OPTIONS with Origin and Access-Control-Request-Method is one; cors answers it, and returns true. Node gives methods in capitals, and the names in req.headers in lower case.'
+                      : method === 'GET'
+                        ? 'Those before it were answered; this one asks about GET. A preflight is answered whichever method it asks about.'
+                        : 'An OPTIONS with Origin and Access-Control-Request-Method is one; cors answers it, and returns true. Node gives methods in capitals, and the names in req.headers in lower case.'
             }`,
           },
           {
@@ -602,7 +667,7 @@ export default suite(
             message: `A preflight got status ${answer.status}. It brings no cookies and no Authorization, whatever the request after it will have: nobody can be asked here who they are. It is answered with 204.`,
           },
           {
-            if: (a) => a.status === 403,
+            if: (a) => a.status >= 400 && allowed === undefined,
             diagnosis: 'preflight-refused',
             message: `The preflight of an origin that is not on the list got status ${answer.status}. It is a 204 like any other; the browser sees that ${allowOrigin} is missing.`,
           },
@@ -782,6 +847,21 @@ export default suite(
             if: (a) => Number(a.header(maxAge)) === seconds * 1000,
             diagnosis: 'max-age-in-ms',
             message: `${maxAge} counts seconds, and the value is in milliseconds.`,
+          },
+          {
+            if: (a) => !/^\d+$/.test(a.header(maxAge) ?? ''),
+            diagnosis: 'wrong-header',
+            message: `${maxAge} is a whole number of seconds and nothing else; "${answer.header(maxAge)}" is none, and a browser ignores it.`,
+          },
+          {
+            if: () => seconds === 600,
+            diagnosis: 'wrong-header',
+            message: `The options for ${target} have no maxAge, and then it is 600 seconds. The answer says ${answer.header(maxAge)}.`,
+          },
+          {
+            if: (a) => a.header(maxAge) !== '600',
+            diagnosis: 'wrong-header',
+            message: `The options for ${target} have maxAge: ${seconds}, and the answer says ${answer.header(maxAge)}. The value goes into the field as it is.`,
           },
           {
             if: (a) => a.header(maxAge) === '600',
