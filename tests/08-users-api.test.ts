@@ -775,7 +775,7 @@ function expectCreated(t: Trial, answer: Answer, given: { name: string; email: s
     message:
       location === undefined
         ? 'The 201 has no Location. It says where the new user can be had. Is it set, and before sendJSON? A header field that is set when the answer has gone is lost.'
-        : `Location does not lead to the new user, whose path is /users/${id}${leads ? `; it leads to ${brief(leads.href, 80)}` : ''}.`,
+        : `Location does not lead to the new user, whose path is /users/${id}${leads ? `; it leads to ${brief(here ? leads.pathname : leads.href, 80)}` : ''}.`,
     expected: `Location: /users/${id}`,
     actual: location === undefined ? 'no Location' : `Location: ${location}`,
   });

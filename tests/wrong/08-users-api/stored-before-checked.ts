@@ -1,5 +1,5 @@
 // Wrong: the user is stored, then checked.
-// Fails: step 3, refused-but-stored | list-not-an-array | wrong-json
+// Fails: step 3, refused-but-stored | list-without-users | list-not-an-array | wrong-json
 // The users API as a module: whoever imports it gets `api` to answer requests and `router` to add routes. It doesn't listen.
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Router } from '../05-router/router.ts';
