@@ -320,5 +320,5 @@ export default suite(
       });
     },
   },
-  { keepAlive: true },
+  { keepAlive: true, copies: 8 },
 );

@@ -1024,613 +1024,628 @@ const expectNobodyDied = (t: Trial, guilty: Exchange, what: string): Promise<voi
     `${what}, and then its client reset the connection: the whole server died of it. Node has taken its own listeners off that socket, refused or not: listen for 'error' on it, before anything else.`,
   );
 
-export default suite('10-server-events', {
-  async 'Print the order of events'(t) {
-    const program = await t.start();
-    const own = t.on(program);
-    const events = (): string[] => eventsIn(program.stdout);
-    const count = (name: string): number => events().filter((event) => event === name).length;
-    // Whether a program without a witness listens was found out by a connection: that one has to be gone.
-    const probes = program.options.trusted ? 0 : 1;
-    await program.when(
-      () =>
-        count('listening') > 0 &&
-        count('connection') >= probes &&
-        count('connection') === count('connection close'),
-      300,
-    );
-    const before = events().length;
-
-    const connection = own.connect();
-    (await ask(connection, `/?${t.word()}`)).expectStatus(200);
-    const second = await ask(connection, `/${t.word()}`, 'Connection: close');
-    await connection.closed();
-    const each = ['request', 'response finish', 'response close'];
-    const expected = ['connection', ...each, ...each, 'connection close'];
-    // When one more request has come, everything about the two before it has been printed.
-    await own.get('/');
-    const third = (): number => {
-      const requests = events().flatMap((event, index) =>
-        event === 'request' && index >= before ? [index] : [],
+export default suite(
+  '10-server-events',
+  {
+    async 'Print the order of events'(t) {
+      const program = await t.start();
+      const own = t.on(program);
+      const events = (): string[] => eventsIn(program.stdout);
+      const count = (name: string): number => events().filter((event) => event === name).length;
+      // Whether a program without a witness listens was found out by a connection: that one has to be gone.
+      const probes = program.options.trusted ? 0 : 1;
+      await program.when(
+        () =>
+          count('listening') > 0 &&
+          count('connection') >= probes &&
+          count('connection') === count('connection close'),
+        300,
       );
-      return requests[2] ?? -1;
-    };
-    await program.when(() => third() >= 0, 400);
-    const seen = events().slice(before, third() < 0 ? undefined : third());
-    if (third() >= 0 && seen.at(-1) === 'connection') seen.pop();
-    await program.when(() => count('connection') === count('connection close'), 300);
-    const all = events().length - before;
-    const both = { expected: expected.join('\n'), actual: shown(seen), exchange: second.exchange };
-    const times = (name: string): number => seen.filter((event) => event === name).length;
-    const missing = ['listening', ...expected].find((name) => !events().includes(name));
-    const near = missing && nearly(program.stdout, events().length === 0 ? known : [missing]);
-    if (near) {
-      t.fail({
-        diagnosis: 'event-line-differs',
-        message:
-          'The program prints a line that is nearly right. Each line is "event:", one blank and the name, in small letters and with nothing behind it.',
-        ...both,
-        expected: `event: ${nameIn(near)}`,
-        actual: near,
-      });
-    }
-    if (events().length === 0) {
-      t.fail({
-        diagnosis: eventsIn(program.stderr).length > 0 ? 'events-on-stderr' : 'no-events',
-        message:
-          eventsIn(program.stderr).length > 0
-            ? 'The events went to standard error. Print them on standard output: console.log.'
-            : 'Two requests came on one connection, and the program printed no line "event: NAME".',
-        ...both,
-      });
-    }
-    if (missing !== undefined) {
-      t.fail({
+      const before = events().length;
+
+      const connection = own.connect();
+      (await ask(connection, `/?${t.word()}`)).expectStatus(200);
+      const second = await ask(connection, `/${t.word()}`, 'Connection: close');
+      await connection.closed();
+      const each = ['request', 'response finish', 'response close'];
+      const expected = ['connection', ...each, ...each, 'connection close'];
+      // When one more request has come, everything about the two before it has been printed.
+      await own.get('/');
+      const third = (): number => {
+        const requests = events().flatMap((event, index) =>
+          event === 'request' && index >= before ? [index] : [],
+        );
+        return requests[2] ?? -1;
+      };
+      await program.when(() => third() >= 0, 400);
+      const seen = events().slice(before, third() < 0 ? undefined : third());
+      if (third() >= 0 && seen.at(-1) === 'connection') seen.pop();
+      await program.when(() => count('connection') === count('connection close'), 300);
+      const all = events().length - before;
+      const both = {
+        expected: expected.join('\n'),
+        actual: shown(seen),
+        exchange: second.exchange,
+      };
+      const times = (name: string): number => seen.filter((event) => event === name).length;
+      const missing = ['listening', ...expected].find((name) => !events().includes(name));
+      const near = missing && nearly(program.stdout, events().length === 0 ? known : [missing]);
+      if (near) {
+        t.fail({
+          diagnosis: 'event-line-differs',
+          message:
+            'The program prints a line that is nearly right. Each line is "event:", one blank and the name, in small letters and with nothing behind it.',
+          ...both,
+          expected: `event: ${nameIn(near)}`,
+          actual: near,
+        });
+      }
+      if (events().length === 0) {
+        t.fail({
+          diagnosis: eventsIn(program.stderr).length > 0 ? 'events-on-stderr' : 'no-events',
+          message:
+            eventsIn(program.stderr).length > 0
+              ? 'The events went to standard error. Print them on standard output: console.log.'
+              : 'Two requests came on one connection, and the program printed no line "event: NAME".',
+          ...both,
+        });
+      }
+      if (missing !== undefined) {
+        t.fail({
+          diagnosis: 'event-missing',
+          message: `Two requests were answered on one connection, which was then closed, and "event: ${missing}" was never printed.`,
+          ...both,
+          expected: `event: ${missing}`,
+          actual: shown(events()),
+        });
+      }
+      const asked = count('request');
+      t.check(third() >= 0 || asked >= 3, {
         diagnosis: 'event-missing',
-        message: `Two requests were answered on one connection, which was then closed, and "event: ${missing}" was never printed.`,
+        message: `Three requests were answered, and "event: request" was printed ${asked === 1 ? 'once' : `${asked} times`}. It comes for every request; a listener added with once hears only the first.`,
         ...both,
-        expected: `event: ${missing}`,
+        expected: 'event: request, for each request',
         actual: shown(events()),
       });
-    }
-    const asked = count('request');
-    t.check(third() >= 0 || asked >= 3, {
-      diagnosis: 'event-missing',
-      message: `Three requests were answered, and "event: request" was printed ${asked === 1 ? 'once' : `${asked} times`}. It comes for every request; a listener added with once hears only the first.`,
-      ...both,
-      expected: 'event: request, for each request',
-      actual: shown(events()),
-    });
-    const disorder = {
-      diagnosis: 'events-out-of-order',
-      message:
-        'The events were printed in another order than they happen in. Print each one in its own listener, at once.',
-      ...both,
-    };
-    // As many lines as three requests on two connections make, and yet in the wrong places.
-    t.check(seen.length === expected.length || all !== expected.length + each.length + 2, disorder);
-    // No connection closes before its first request.
-    const closed = seen.indexOf('connection close');
-    t.check(closed < 0 || closed > seen.indexOf('request'), disorder);
-    t.check(times('connection') === 1, {
-      diagnosis: 'connection-for-each-request',
-      message: `"event: connection" was printed ${times('connection')} times for one connection that carried two requests. 'connection' is an event of the server, and comes once.`,
-      ...both,
-    });
-    t.check(
-      times('connection close') === 1 &&
-        times('response close') === 2 &&
-        times('response finish') === 2 &&
-        times('request') === 2,
-      {
-        diagnosis: 'listener-added-again',
+      const disorder = {
+        diagnosis: 'events-out-of-order',
         message:
-          'One connection carried two requests: each request, answer and close happens once. Is a listener added to the socket with every request, or to the response twice?',
+          'The events were printed in another order than they happen in. Print each one in its own listener, at once.',
         ...both,
-      },
-    );
-    t.check(times('close') === 0, {
-      diagnosis: 'close-too-early',
-      message:
-        '"event: close" was printed although the server still listens: it stands for the close event of the server, not of a response or a connection.',
-      ...both,
-    });
-    t.check(seen.join() === expected.join(), disorder);
+      };
+      // As many lines as three requests on two connections make, and yet in the wrong places.
+      t.check(
+        seen.length === expected.length || all !== expected.length + each.length + 2,
+        disorder,
+      );
+      // No connection closes before its first request.
+      const closed = seen.indexOf('connection close');
+      t.check(closed < 0 || closed > seen.indexOf('request'), disorder);
+      t.check(times('connection') === 1, {
+        diagnosis: 'connection-for-each-request',
+        message: `"event: connection" was printed ${times('connection')} times for one connection that carried two requests. 'connection' is an event of the server, and comes once.`,
+        ...both,
+      });
+      t.check(
+        times('connection close') === 1 &&
+          times('response close') === 2 &&
+          times('response finish') === 2 &&
+          times('request') === 2,
+        {
+          diagnosis: 'listener-added-again',
+          message:
+            'One connection carried two requests: each request, answer and close happens once. Is a listener added to the socket with every request, or to the response twice?',
+          ...both,
+        },
+      );
+      t.check(times('close') === 0, {
+        diagnosis: 'close-too-early',
+        message:
+          '"event: close" was printed although the server still listens: it stands for the close event of the server, not of a response or a connection.',
+        ...both,
+      });
+      t.check(seen.join() === expected.join(), disorder);
 
-    const [finished, closes] = [count('response finish'), count('response close')];
-    const cut = { exchange: await leave(await beginSlow(own, '/slow?ms=60000')) };
-    await program.when(() => count('response close') > closes || program.exit !== null, 500);
-    await own.settle();
-    t.check(count('response close') > closes, {
-      diagnosis: 'event-missing',
-      message:
-        'A client left in the middle of its answer, and no "event: response close" was printed: it comes for every response, whole or not.',
-      expected: 'event: response close',
-      actual: shown(events().slice(-4)),
-      ...cut,
-    });
-    await program.when(() => count('connection') === count('connection close'), 500);
-    t.check(count('connection') === count('connection close'), {
-      diagnosis: 'event-missing',
-      message:
-        "A client reset its connection, and no \"event: connection close\" was printed. A socket's 'close' always comes; 'end' comes only when the client says goodbye.",
-      expected: 'event: connection close',
-      actual: shown(events().slice(-4)),
-      ...cut,
-    });
-    t.check(count('response finish') === finished, {
-      diagnosis: 'finish-without-end',
-      message:
-        'A client left in the middle of its answer, and "event: response finish" was printed: it was never finished. Which event is that line printed for?',
-      expected: 'no response finish for an answer that was cut',
-      actual: shown(events().slice(-4)),
-      ...cut,
-    });
+      const [finished, closes] = [count('response finish'), count('response close')];
+      const cut = { exchange: await leave(await beginSlow(own, '/slow?ms=60000')) };
+      await program.when(() => count('response close') > closes || program.exit !== null, 500);
+      await own.settle();
+      t.check(count('response close') > closes, {
+        diagnosis: 'event-missing',
+        message:
+          'A client left in the middle of its answer, and no "event: response close" was printed: it comes for every response, whole or not.',
+        expected: 'event: response close',
+        actual: shown(events().slice(-4)),
+        ...cut,
+      });
+      await program.when(() => count('connection') === count('connection close'), 500);
+      t.check(count('connection') === count('connection close'), {
+        diagnosis: 'event-missing',
+        message:
+          "A client reset its connection, and no \"event: connection close\" was printed. A socket's 'close' always comes; 'end' comes only when the client says goodbye.",
+        expected: 'event: connection close',
+        actual: shown(events().slice(-4)),
+        ...cut,
+      });
+      t.check(count('response finish') === finished, {
+        diagnosis: 'finish-without-end',
+        message:
+          'A client left in the middle of its answer, and "event: response finish" was printed: it was never finished. Which event is that line printed for?',
+        expected: 'no response finish for an answer that was cut',
+        actual: shown(events().slice(-4)),
+        ...cut,
+      });
 
-    // The server closes while an answer is on the way: its connection is the last one.
-    const last = await beginSlow(own, '/slow?ms=60000');
-    (await own.send({ method: 'POST', target: '/close' })).expectStatus(200);
-    await own.settle();
-    t.check(count('close') === 0, {
-      diagnosis: 'close-too-early',
-      message:
-        '"event: close" was printed while a connection was still open. The close event of the server comes when server.close() was called and the last connection has ended.',
-      expected: 'no event: close yet',
-      actual: shown(events().slice(-4)),
-    });
-    last.reset();
-    await program.when(() => program.exit !== null, 1500);
-    await program.when(() => count('close') > 0, 100);
-    t.check(count('close') === 1, {
-      diagnosis: count('close') === 0 ? 'event-missing' : 'listener-added-again',
-      message: `POST /close closes the server, and "event: close" was printed ${count('close')} times. It comes once, when the server no longer listens and the last connection has ended.`,
-      expected: 'event: close, once',
-      actual: shown(events().slice(-6)),
-    });
-    t.check(count('listening') === 1, {
-      diagnosis: 'listener-added-again',
-      message: `"event: listening" was printed ${count('listening')} times. A server begins to listen once.`,
-      expected: 'event: listening, once',
-      actual: shown(events()),
-    });
+      // The server closes while an answer is on the way: its connection is the last one.
+      const last = await beginSlow(own, '/slow?ms=60000');
+      (await own.send({ method: 'POST', target: '/close' })).expectStatus(200);
+      await own.settle();
+      t.check(count('close') === 0, {
+        diagnosis: 'close-too-early',
+        message:
+          '"event: close" was printed while a connection was still open. The close event of the server comes when server.close() was called and the last connection has ended.',
+        expected: 'no event: close yet',
+        actual: shown(events().slice(-4)),
+      });
+      last.reset();
+      await program.when(() => program.exit !== null, 1500);
+      await program.when(() => count('close') > 0, 100);
+      t.check(count('close') === 1, {
+        diagnosis: count('close') === 0 ? 'event-missing' : 'listener-added-again',
+        message: `POST /close closes the server, and "event: close" was printed ${count('close')} times. It comes once, when the server no longer listens and the last connection has ended.`,
+        expected: 'event: close, once',
+        actual: shown(events().slice(-6)),
+      });
+      t.check(count('listening') === 1, {
+        diagnosis: 'listener-added-again',
+        message: `"event: listening" was printed ${count('listening')} times. A server begins to listen once.`,
+        expected: 'event: listening, once',
+        actual: shown(events()),
+      });
 
-    const copy = await t.start({
-      env: { PORT: String(t.program.port) },
-      expectListening: false,
-    });
-    const elsewhere = (): boolean => copy.stdout.includes('Server listening'); // Step 4 has that.
-    await copy.when(() => copy.exit !== null || elsewhere(), 1500);
-    t.check(!eventsIn(copy.stdout).includes('listening') || elsewhere(), {
-      diagnosis: 'listening-not-heard',
-      message:
-        'A second copy was started on the same port, which it cannot get, and it printed "event: listening" all the same. Print that line in a listener for the event, not when your function is called.',
-      expected: 'no event: listening where the port is taken',
-      actual: shown(eventsIn(copy.stdout)),
-      exchange: undefined,
-    });
-  },
+      const copy = await t.start({
+        env: { PORT: String(t.program.port) },
+        expectListening: false,
+      });
+      const elsewhere = (): boolean => copy.stdout.includes('Server listening'); // Step 4 has that.
+      await copy.when(() => copy.exit !== null || elsewhere(), 1500);
+      t.check(!eventsIn(copy.stdout).includes('listening') || elsewhere(), {
+        diagnosis: 'listening-not-heard',
+        message:
+          'A second copy was started on the same port, which it cannot get, and it printed "event: listening" all the same. Print that line in a listener for the event, not when your function is called.',
+        expected: 'no event: listening where the port is taken',
+        actual: shown(eventsIn(copy.stdout)),
+        exchange: undefined,
+      });
+    },
 
-  async 'Log a request when it is over'(t) {
-    const { program } = t;
-    const missing = `/${t.word()}/%41/../b?x=${t.int(10, 99)}%20`;
-    const notFound = await t.get(missing);
-    const first = await logLine(t, 'GET', missing, '404 1 ms', notFound.exchange);
-    t.check(first.status === '404', {
-      diagnosis: first.status === '200' ? 'status-too-early' : 'wrong-status-logged',
-      message:
-        first.status === '200'
-          ? 'The line says 200, and the answer was 404: res.statusCode was read before the handler had set it. Read it when the response is over.'
-          : `The line says ${first.status}, and the answer was 404.`,
-      expected: `GET ${missing} 404 1 ms`,
-      actual: first.text,
-    });
+    async 'Log a request when it is over'(t) {
+      const { program } = t;
+      const missing = `/${t.word()}/%41/../b?x=${t.int(10, 99)}%20`;
+      const notFound = await t.get(missing);
+      const first = await logLine(t, 'GET', missing, '404 1 ms', notFound.exchange);
+      t.check(first.status === '404', {
+        diagnosis: first.status === '200' ? 'status-too-early' : 'wrong-status-logged',
+        message:
+          first.status === '200'
+            ? 'The line says 200, and the answer was 404: res.statusCode was read before the handler had set it. Read it when the response is over.'
+            : `The line says ${first.status}, and the answer was 404.`,
+        expected: `GET ${missing} 404 1 ms`,
+        actual: first.text,
+      });
 
-    // A slow one, and a few quick ones on other connections meanwhile.
-    const target = `/slow?ms=80&for=${t.word()}`;
-    const began = performance.now();
-    const slow = await beginSlow(t, target);
-    const answered = slow.answer({ method: 'GET', target });
-    let over = false;
-    void answered.then(
-      () => (over = true),
-      () => (over = true),
-    );
-    let askedSince = 0; // Quick ones that were answered after the line was there and before the slow one was over.
-    for (let n = 0; n < 40 && !over; n++) {
-      const there = logged(program, 'GET', target).length > 0;
-      await t.get(`/?${n}`);
-      if (there && !over) askedSince += 1;
-      await program.when(() => over, 15);
-    }
-    const slowAnswer = await answered;
-    slowAnswer.expectStatus(200);
-    const { exchange } = slowAnswer;
-    const took = performance.now() - began;
-    const line = await logLine(t, 'GET', target, '200 81 ms', exchange);
-    const expected = `GET ${target} 200 ${Math.round(took)} ms`;
-    t.check(line.status === '200', {
-      diagnosis: 'wrong-status-logged',
-      message: `The line says ${line.status}, and the answer was 200, whole.`,
-      expected,
-      actual: line.text,
-      exchange,
-    });
-    if (line.ms < 70 || line.ms > took + 200) {
-      const seconds = line.ms >= 0.07 && line.ms * 1000 <= took + 200;
-      const quick = line.ms < 70;
-      const early = quick && (askedSince > 1 || (await loggedWhileOpen(t)));
-      const nothing = line.ms < 1; // Which of several slips it was, can't be seen.
-      t.fail({
-        diagnosis: seconds
-          ? 'time-in-seconds'
-          : early
-            ? 'logged-too-early'
-            : nothing
-              ? 'time-too-short'
-              : quick
-                ? 'start-time-shared'
-                : 'wrong-time-logged',
-        message: seconds
-          ? 'The time is in seconds; it must be in milliseconds.'
-          : early
-            ? 'The line was printed while the answer was still on the way. The response tells when it is over.'
-            : nothing
-              ? `The answer took more than 80 ms and the line says ${line.ms}. Is the line printed before the answer is over, is the time in seconds, or is the start kept in a variable that all requests share?`
-              : quick
-                ? 'The answer took more than 80 ms and the line says less. Other requests came meanwhile: is the time of the start kept in a variable that all requests share?'
-                : line.ms > 1e12
-                  ? 'The time in the line is the time of day. It must be what has passed since the request came.'
-                  : line.ms >= 70_000 && line.ms <= (took + 200) * 1000
-                    ? 'The time in the line is about a thousand times what the request took: it looks like microseconds. It must be in milliseconds.'
-                    : 'The time in the line is longer than the request took.',
+      // A slow one, and a few quick ones on other connections meanwhile.
+      const target = `/slow?ms=80&for=${t.word()}`;
+      const began = performance.now();
+      const slow = await beginSlow(t, target);
+      const answered = slow.answer({ method: 'GET', target });
+      let over = false;
+      void answered.then(
+        () => (over = true),
+        () => (over = true),
+      );
+      let askedSince = 0; // Quick ones that were answered after the line was there and before the slow one was over.
+      for (let n = 0; n < 40 && !over; n++) {
+        const there = logged(program, 'GET', target).length > 0;
+        await t.get(`/?${n}`);
+        if (there && !over) askedSince += 1;
+        await program.when(() => over, 15);
+      }
+      const slowAnswer = await answered;
+      slowAnswer.expectStatus(200);
+      const { exchange } = slowAnswer;
+      const took = performance.now() - began;
+      const line = await logLine(t, 'GET', target, '200 81 ms', exchange);
+      const expected = `GET ${target} 200 ${Math.round(took)} ms`;
+      t.check(line.status === '200', {
+        diagnosis: 'wrong-status-logged',
+        message: `The line says ${line.status}, and the answer was 200, whole.`,
         expected,
         actual: line.text,
         exchange,
       });
-    }
+      if (line.ms < 70 || line.ms > took + 200) {
+        const seconds = line.ms >= 0.07 && line.ms * 1000 <= took + 200;
+        const quick = line.ms < 70;
+        const early = quick && (askedSince > 1 || (await loggedWhileOpen(t)));
+        const nothing = line.ms < 1; // Which of several slips it was, can't be seen.
+        t.fail({
+          diagnosis: seconds
+            ? 'time-in-seconds'
+            : early
+              ? 'logged-too-early'
+              : nothing
+                ? 'time-too-short'
+                : quick
+                  ? 'start-time-shared'
+                  : 'wrong-time-logged',
+          message: seconds
+            ? 'The time is in seconds; it must be in milliseconds.'
+            : early
+              ? 'The line was printed while the answer was still on the way. The response tells when it is over.'
+              : nothing
+                ? `The answer took more than 80 ms and the line says ${line.ms}. Is the line printed before the answer is over, is the time in seconds, or is the start kept in a variable that all requests share?`
+                : quick
+                  ? 'The answer took more than 80 ms and the line says less. Other requests came meanwhile: is the time of the start kept in a variable that all requests share?'
+                  : line.ms > 1e12
+                    ? 'The time in the line is the time of day. It must be what has passed since the request came.'
+                    : line.ms >= 70_000 && line.ms <= (took + 200) * 1000
+                      ? 'The time in the line is about a thousand times what the request took: it looks like microseconds. It must be in milliseconds.'
+                      : 'The time in the line is longer than the request took.',
+          expected,
+          actual: line.text,
+          exchange,
+        });
+      }
 
-    const abandoned = `/slow?ms=60000&for=${t.word()}`;
-    const cut = await leave(await beginSlow(t, abandoned));
-    await program.when(() => logged(program, 'GET', abandoned).length > 0, 500);
-    t.check(program.stdout.includes(abandoned), {
-      diagnosis: 'aborted-not-logged',
-      message:
-        "A client left in the middle of its answer, and no line was printed for it. 'finish' comes only for an answer that was sent to its end; 'close' always comes.",
-      expected: `GET ${abandoned} aborted 3 ms`,
-      actual: '(no such line)',
-      exchange: cut,
-    });
-    const aborted = await logLine(
-      t,
-      'GET',
-      abandoned,
-      'aborted 3 ms',
-      cut,
-      ', whose client left in the middle of its answer',
-    );
-    t.check(aborted.status === 'aborted', {
-      diagnosis: 'aborted-logged-as-answered',
-      message:
-        'A client got the first line of its answer and left before the last one came. The log line shows a status, as if the whole answer had been sent. res.writableFinished says whether it was.',
-      expected: `GET ${abandoned} aborted 3 ms`,
-      actual: aborted.text,
-      exchange: cut,
-    });
-
-    // Another one leaves before its answer has begun.
-    const halfSent = `/upload?for=${t.word()}`;
-    const half = t.connect();
-    await half.write(`${request(halfSent, 'POST', 'Content-Length: 9')}abc`);
-    await t.get('/');
-    await t.get('/');
-    const gone = await leave(half);
-    const early = await logLine(
-      t,
-      'POST',
-      halfSent,
-      'aborted 3 ms',
-      gone,
-      ', whose client left before its answer had begun',
-    );
-    t.check(early.status === 'aborted', {
-      diagnosis: 'aborted-logged-as-answered',
-      message:
-        'A client sent a part of its body and left, before any answer had begun. The log line shows a status, as if an answer had been sent.',
-      expected: `POST ${halfSent} aborted 3 ms`,
-      actual: early.text,
-      exchange: gone,
-    });
-
-    // Two on one connection, of another method.
-    const connection = t.connect();
-    for (const path of [`/${t.word()}`, '/upload']) {
-      const sent = `${path}?y=${t.word()}`;
-      await connection.write(`${request(sent, 'POST', 'Content-Length: 3')}abc`);
-      const answer = await connection.answer({ method: 'POST', target: sent });
-      const status = path === '/upload' ? '200' : '404';
-      answer.expectStatus(Number(status));
-      const post = await logLine(t, 'POST', sent, `${status} 1 ms`, answer.exchange);
-      t.check(post.status === status, {
-        diagnosis: 'wrong-status-logged',
-        message: `The line says ${post.status}, and the answer was ${status}.`,
-        expected: `POST ${sent} ${status} 1 ms`,
-        actual: post.text,
-      });
-    }
-
-    // A quick one behind a slow one, on the same connection.
-    (await ask(connection, `/slow?ms=120&for=${t.word()}`)).expectStatus(200);
-    const sent = performance.now();
-    const behind = `/${t.word()}?z=1`;
-    const quick = await ask(connection, behind);
-    const short = await logLine(t, 'GET', behind, '404 1 ms', quick.exchange);
-    const since = Math.round(performance.now() - sent);
-    t.check(short.ms <= since + 20, {
-      diagnosis: 'start-time-shared',
-      message:
-        'A second request came on a connection whose first had taken long, and its line says more than the time since it was sent. Is the time of the start kept with the connection? It belongs to the request.',
-      expected: `GET ${behind} 404 ${since} ms, or less`,
-      actual: short.text,
-    });
-  },
-
-  async 'Count and limit connections'(t) {
-    await inOrder(countsThem(t), limitsThem(t));
-  },
-
-  async 'Handle both kinds of error'(t) {
-    const word = t.word();
-    const garbage: [what: string, bytes: string][] = [
-      ['a line that is no request', `${word}\r\n\r\n`],
-      ['a TLS hello', '\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03'],
-      ['a header field with a blank in its name', request('/', 'GET', `${word} x: 1`)],
-      [
-        'a chunked body with a bad chunk size',
-        `${request('/upload', 'POST', 'Transfer-Encoding: chunked')}zz\r\n`,
-      ],
-    ];
-    await inOrder(refusesGarbage(t, garbage, word), expectPortTaken(t), expectOtherErrorsThrown(t));
-  },
-
-  async 'Limit the time of silence'(t) {
-    const [idle, heads, bodies] = await Promise.all([
-      t.start({ env: { IDLE_MS: '100' } }),
-      t.start({ env: { IDLE_MS: '60000', HEADERS_MS: '120', REQUEST_MS: '60000' } }),
-      t.start({ env: { IDLE_MS: '60000', HEADERS_MS: '100', REQUEST_MS: '150' } }),
-    ]);
-    const [onIdle, onHeads, onBodies] = [t.on(idle), t.on(heads), t.on(bodies)];
-
-    const silent = async (): Promise<void> => {
-      const connection = onIdle.connect();
-      await connection.opened();
-      if ((await connection.closed(1500)) !== 'open') return;
-      t.fail({
-        diagnosis: 'silent-left-open',
+      const abandoned = `/slow?ms=60000&for=${t.word()}`;
+      const cut = await leave(await beginSlow(t, abandoned));
+      await program.when(() => logged(program, 'GET', abandoned).length > 0, 500);
+      t.check(program.stdout.includes(abandoned), {
+        diagnosis: 'aborted-not-logged',
         message:
-          'IDLE_MS is 100, and a connection that has never sent a byte is still open after 1.5 s. Browsers open such spare connections, and so do those who want to wear a server out.',
-        expected: 'closed after 100 ms',
-        actual: 'open',
-        exchange: undefined,
+          "A client left in the middle of its answer, and no line was printed for it. 'finish' comes only for an answer that was sent to its end; 'close' always comes.",
+        expected: `GET ${abandoned} aborted 3 ms`,
+        actual: '(no such line)',
+        exchange: cut,
       });
-    };
-
-    /** A slow answer, to the first request on a connection or to the second. */
-    const busy = async (...before: string[]): Promise<void> => {
-      const exchange = await hurried(onIdle, '/slow?ms=150', ...before);
-      if (exchange.outcome === 'answered' || (await died(onIdle))) return;
-      t.fail({
-        diagnosis: 'busy-connection-cut',
+      const aborted = await logLine(
+        t,
+        'GET',
+        abandoned,
+        'aborted 3 ms',
+        cut,
+        ', whose client left in the middle of its answer',
+      );
+      t.check(aborted.status === 'aborted', {
+        diagnosis: 'aborted-logged-as-answered',
         message:
-          'IDLE_MS is 100, and an answer that takes 150 ms was cut in the middle. Nothing moved on the wire, but the connection was not idle: its answer was on the way.',
-        expected: 'first\nlast\n',
-        actual: exchange.message?.body.toString() || inWords(exchange),
-        exchange,
+          'A client got the first line of its answer and left before the last one came. The log line shows a status, as if the whole answer had been sent. res.writableFinished says whether it was.',
+        expected: `GET ${abandoned} aborted 3 ms`,
+        actual: aborted.text,
+        exchange: cut,
       });
-    };
 
-    /** After an answer: announced, or else shown. */
-    const kept = async (): Promise<void> => {
-      const answer = await inTime(onBodies, '/');
-      if (/\btimeout=60\b/.test(answer.header('Keep-Alive') ?? '')) return;
-      const connection = onIdle.connect();
-      await connection.write(request('/'));
-      await connection.attempt({ method: 'GET', target: '/' });
-      if ((await connection.closed(2500)) !== 'open') return;
-      answer.fail({
-        diagnosis: 'kept-alive-too-long',
+      // Another one leaves before its answer has begun.
+      const halfSent = `/upload?for=${t.word()}`;
+      const half = t.connect();
+      await half.write(`${request(halfSent, 'POST', 'Content-Length: 9')}abc`);
+      await t.get('/');
+      await t.get('/');
+      const gone = await leave(half);
+      const early = await logLine(
+        t,
+        'POST',
+        halfSent,
+        'aborted 3 ms',
+        gone,
+        ', whose client left before its answer had begun',
+      );
+      t.check(early.status === 'aborted', {
+        diagnosis: 'aborted-logged-as-answered',
         message:
-          'IDLE_MS is 100, and a connection is still open 2.5 s after its last answer. keepAliveTimeout is the limit for that.',
-        expected: 'closed within IDLE_MS and the second that Node adds',
-        actual: `open; Keep-Alive: ${answer.header('Keep-Alive') ?? '(none)'}`,
+          'A client sent a part of its body and left, before any answer had begun. The log line shows a status, as if an answer had been sent.',
+        expected: `POST ${halfSent} aborted 3 ms`,
+        actual: early.text,
+        exchange: gone,
       });
-    };
 
-    await inOrder(
-      expectLimits(onIdle, 'IDLE_MS=100', {
-        headersTimeout: 60_000,
-        requestTimeout: 300_000,
-        keepAliveTimeout: 100,
-      }),
-      expectLimits(onHeads, 'HEADERS_MS=120, REQUEST_MS=60000 and IDLE_MS=60000', {
-        headersTimeout: 120,
-        requestTimeout: 60_000,
-        keepAliveTimeout: 60_000,
-      }),
-      expectTimedOut(onHeads, 'GET / HTTP/1.1\r\nHost: localhost\r\nX-', 'headersTimeout'),
-      expectTimedOut(
-        onBodies,
-        `${request('/upload', 'POST', 'Content-Length: 9')}abc`,
-        'requestTimeout',
-      ),
-      silent(),
-      busy(),
-      busy('/'),
-      kept(),
-    );
-  },
-
-  async 'Shake hands with a WebSocket'(t) {
-    await inOrder(speaksWebSocket(t), staysOpenInSilence(t));
-  },
-
-  async 'Refuse every other upgrade'(t) {
-    const [ordinary, ordinaryEcho] = [await t.get('/'), await t.get('/echo')];
-    const word = t.word();
-    const otherProtocol =
-      'Look at the whole value of the header field Upgrade: not every upgrade is a WebSocket.';
-    const badKey = 'Without a key of 16 bytes in base64 there is no handshake: 400.';
-    const otherVersion = 'Only version 13 is spoken: 426, with Sec-WebSocket-Version: 13.';
-    const cases: Refusal[] = [
-      {
-        options: {
-          target: '/',
-          upgrade: 'h2c',
-          connection: 'Upgrade, HTTP2-Settings',
-          key: undefined,
-          version: undefined,
-        },
-        statuses: [426],
-        what: 'A request with Upgrade: h2c, as curl --http2 sends it,',
-        diagnosis: 'other-protocol-accepted',
-        why: 'It asks for a protocol that you do not speak: 426, or the answer that it would get without its Upgrade.',
-        ordinary: ordinary.status,
-      },
-      ...[`${word}/1`, 'not-websocket', 'websockets'].map((upgrade) => ({
-        options: { upgrade },
-        statuses: [426],
-        what: `A request with Upgrade: ${upgrade}`,
-        diagnosis: 'other-protocol-accepted',
-        why: otherProtocol,
-        ordinary: ordinaryEcho.status,
-      })),
-      ...[`/${word}`, '/echo/', '/', `/echo${word}`, '/ECHO', '//'].map((target) => ({
-        options: { target },
-        statuses: target === '//' ? [400, 404] : [404],
-        what: `A WebSocket handshake for ${target}`,
-        diagnosis: 'path-not-checked',
-        why: 'Only /echo takes WebSockets; another path is 404.',
-      })),
-      {
-        options: { key: undefined },
-        statuses: [400],
-        what: 'A handshake without Sec-WebSocket-Key',
-        diagnosis: 'key-not-checked',
-        why: badKey,
-      },
-      ...[
-        word,
-        randomBytes(20).toString('base64'),
-        '*'.repeat(24),
-        randomBytes(15).toString('base64'),
-      ].map((key) => ({
-        options: { key },
-        statuses: [400],
-        what: `A handshake with the key ${key}`,
-        diagnosis: 'key-not-checked',
-        why: badKey,
-      })),
-      {
-        options: { method: 'POST' },
-        statuses: [400],
-        what: 'A handshake with the method POST',
-        diagnosis: 'method-not-checked',
-        why: 'A handshake is a GET (RFC 6455, 4.1): 400.',
-      },
-      ...['8', '14', '113', '130', '13x'].map((version) => ({
-        options: { version },
-        statuses: [426],
-        what: `A handshake with Sec-WebSocket-Version: ${version}`,
-        diagnosis: 'version-not-checked',
-        why: otherVersion,
-        offers: true,
-      })),
-      {
-        options: { version: undefined },
-        statuses: [426],
-        what: 'A handshake without Sec-WebSocket-Version',
-        diagnosis: 'version-not-checked',
-        why: otherVersion,
-        offers: true,
-      },
-    ];
-    // Two things wrong at once: the first in the order of the list decides.
-    const inThatOrder: Refusal[] = (
-      [
-        [
-          { target: `/${word}`, version: '8' },
-          404,
-          `for /${word} with Sec-WebSocket-Version: 8`,
-          'The path is looked at before the version: 404.',
-        ],
-        [
-          { target: `/${word}`, key: undefined },
-          404,
-          `for /${word} without a key`,
-          'The path is looked at before the key: 404.',
-        ],
-        [
-          { method: 'POST', version: '8' },
-          400,
-          'with the method POST and Sec-WebSocket-Version: 8',
-          'The method is looked at before the version: 400.',
-        ],
-        [
-          { key: word, version: '8' },
-          400,
-          `with the key ${word} and Sec-WebSocket-Version: 8`,
-          'The key is looked at before the version: 400.',
-        ],
-      ] as const
-    ).map(([options, status, what, why]) => ({
-      options,
-      statuses: [status],
-      what: `A WebSocket handshake ${what}`,
-      diagnosis: 'refused-in-another-order',
-      why,
-    }));
-    await t.each([...cases, ...inThatOrder], expectTurnedAway);
-
-    // Refused, and then a reset: nobody may die of that either.
-    const refusedAlso: [Handshake, string][] = [
-      [{ target: `/${word}` }, `A WebSocket handshake for /${word} was refused`],
-      [{ upgrade: 'h2c' }, 'A request with Upgrade: h2c was refused'],
-      [{ key: undefined }, 'A handshake without Sec-WebSocket-Key was refused'],
-    ];
-    let last: [Exchange, string] | undefined;
-    for (const [options, what] of refusedAlso) {
+      // Two on one connection, of another method.
       const connection = t.connect();
-      await connection.write(handshake(options));
-      const exchange = await connection.attempt();
-      connection.reset();
-      const hasty = t.connect();
-      await hasty.write(handshake(options));
-      hasty.reset();
-      last = [exchange, what];
-      await expectNobodyDied(t, ...last);
-    }
-    // What the last reset did may only come to light after that answer.
-    if (last) await expectNobodyDied(t, ...last);
+      for (const path of [`/${t.word()}`, '/upload']) {
+        const sent = `${path}?y=${t.word()}`;
+        await connection.write(`${request(sent, 'POST', 'Content-Length: 3')}abc`);
+        const answer = await connection.answer({ method: 'POST', target: sent });
+        const status = path === '/upload' ? '200' : '404';
+        answer.expectStatus(Number(status));
+        const post = await logLine(t, 'POST', sent, `${status} 1 ms`, answer.exchange);
+        t.check(post.status === status, {
+          diagnosis: 'wrong-status-logged',
+          message: `The line says ${post.status}, and the answer was ${status}.`,
+          expected: `POST ${sent} ${status} 1 ms`,
+          actual: post.text,
+        });
+      }
 
-    // Those who ask properly are let in, in upper or lower case.
-    const proper: [Handshake, string][] = [
-      [
-        { upgrade: 'WebSocket', connection: 'keep-alive, Upgrade' },
-        'In the value of Upgrade upper and lower case make no difference: "WebSocket" is the same.',
-      ],
-      [{ target: `/echo?${word}=1` }, 'The query string is not part of the path.'],
-      [
-        { key: `${'+/'.repeat(10)}+w==` },
-        'Its key holds + and /, which are letters of base64 like others.',
-      ],
-    ];
-    for (const [options, why] of proper) {
-      await shakeHands(t, options, textFrame(word), {
-        diagnosis: 'right-handshake-refused',
-        message: `A right handshake was refused. ${why}`,
+      // A quick one behind a slow one, on the same connection.
+      (await ask(connection, `/slow?ms=120&for=${t.word()}`)).expectStatus(200);
+      const sent = performance.now();
+      const behind = `/${t.word()}?z=1`;
+      const quick = await ask(connection, behind);
+      const short = await logLine(t, 'GET', behind, '404 1 ms', quick.exchange);
+      const since = Math.round(performance.now() - sent);
+      t.check(short.ms <= since + 20, {
+        diagnosis: 'start-time-shared',
+        message:
+          'A second request came on a connection whose first had taken long, and its line says more than the time since it was sent. Is the time of the start kept with the connection? It belongs to the request.',
+        expected: `GET ${behind} 404 ${since} ms, or less`,
+        actual: short.text,
       });
-    }
+    },
+
+    async 'Count and limit connections'(t) {
+      await inOrder(countsThem(t), limitsThem(t));
+    },
+
+    async 'Handle both kinds of error'(t) {
+      const word = t.word();
+      const garbage: [what: string, bytes: string][] = [
+        ['a line that is no request', `${word}\r\n\r\n`],
+        ['a TLS hello', '\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03'],
+        ['a header field with a blank in its name', request('/', 'GET', `${word} x: 1`)],
+        [
+          'a chunked body with a bad chunk size',
+          `${request('/upload', 'POST', 'Transfer-Encoding: chunked')}zz\r\n`,
+        ],
+      ];
+      await inOrder(
+        refusesGarbage(t, garbage, word),
+        expectPortTaken(t),
+        expectOtherErrorsThrown(t),
+      );
+    },
+
+    async 'Limit the time of silence'(t) {
+      const [idle, heads, bodies] = await Promise.all([
+        t.start({ env: { IDLE_MS: '100' } }),
+        t.start({ env: { IDLE_MS: '60000', HEADERS_MS: '120', REQUEST_MS: '60000' } }),
+        t.start({ env: { IDLE_MS: '60000', HEADERS_MS: '100', REQUEST_MS: '150' } }),
+      ]);
+      const [onIdle, onHeads, onBodies] = [t.on(idle), t.on(heads), t.on(bodies)];
+
+      const silent = async (): Promise<void> => {
+        const connection = onIdle.connect();
+        await connection.opened();
+        if ((await connection.closed(1500)) !== 'open') return;
+        t.fail({
+          diagnosis: 'silent-left-open',
+          message:
+            'IDLE_MS is 100, and a connection that has never sent a byte is still open after 1.5 s. Browsers open such spare connections, and so do those who want to wear a server out.',
+          expected: 'closed after 100 ms',
+          actual: 'open',
+          exchange: undefined,
+        });
+      };
+
+      /** A slow answer, to the first request on a connection or to the second. */
+      const busy = async (...before: string[]): Promise<void> => {
+        const exchange = await hurried(onIdle, '/slow?ms=150', ...before);
+        if (exchange.outcome === 'answered' || (await died(onIdle))) return;
+        t.fail({
+          diagnosis: 'busy-connection-cut',
+          message:
+            'IDLE_MS is 100, and an answer that takes 150 ms was cut in the middle. Nothing moved on the wire, but the connection was not idle: its answer was on the way.',
+          expected: 'first\nlast\n',
+          actual: exchange.message?.body.toString() || inWords(exchange),
+          exchange,
+        });
+      };
+
+      /** After an answer: announced, or else shown. */
+      const kept = async (): Promise<void> => {
+        const answer = await inTime(onBodies, '/');
+        if (/\btimeout=60\b/.test(answer.header('Keep-Alive') ?? '')) return;
+        const connection = onIdle.connect();
+        await connection.write(request('/'));
+        await connection.attempt({ method: 'GET', target: '/' });
+        if ((await connection.closed(2500)) !== 'open') return;
+        answer.fail({
+          diagnosis: 'kept-alive-too-long',
+          message:
+            'IDLE_MS is 100, and a connection is still open 2.5 s after its last answer. keepAliveTimeout is the limit for that.',
+          expected: 'closed within IDLE_MS and the second that Node adds',
+          actual: `open; Keep-Alive: ${answer.header('Keep-Alive') ?? '(none)'}`,
+        });
+      };
+
+      await inOrder(
+        expectLimits(onIdle, 'IDLE_MS=100', {
+          headersTimeout: 60_000,
+          requestTimeout: 300_000,
+          keepAliveTimeout: 100,
+        }),
+        expectLimits(onHeads, 'HEADERS_MS=120, REQUEST_MS=60000 and IDLE_MS=60000', {
+          headersTimeout: 120,
+          requestTimeout: 60_000,
+          keepAliveTimeout: 60_000,
+        }),
+        expectTimedOut(onHeads, 'GET / HTTP/1.1\r\nHost: localhost\r\nX-', 'headersTimeout'),
+        expectTimedOut(
+          onBodies,
+          `${request('/upload', 'POST', 'Content-Length: 9')}abc`,
+          'requestTimeout',
+        ),
+        silent(),
+        busy(),
+        busy('/'),
+        kept(),
+      );
+    },
+
+    async 'Shake hands with a WebSocket'(t) {
+      await inOrder(speaksWebSocket(t), staysOpenInSilence(t));
+    },
+
+    async 'Refuse every other upgrade'(t) {
+      const [ordinary, ordinaryEcho] = [await t.get('/'), await t.get('/echo')];
+      const word = t.word();
+      const otherProtocol =
+        'Look at the whole value of the header field Upgrade: not every upgrade is a WebSocket.';
+      const badKey = 'Without a key of 16 bytes in base64 there is no handshake: 400.';
+      const otherVersion = 'Only version 13 is spoken: 426, with Sec-WebSocket-Version: 13.';
+      const cases: Refusal[] = [
+        {
+          options: {
+            target: '/',
+            upgrade: 'h2c',
+            connection: 'Upgrade, HTTP2-Settings',
+            key: undefined,
+            version: undefined,
+          },
+          statuses: [426],
+          what: 'A request with Upgrade: h2c, as curl --http2 sends it,',
+          diagnosis: 'other-protocol-accepted',
+          why: 'It asks for a protocol that you do not speak: 426, or the answer that it would get without its Upgrade.',
+          ordinary: ordinary.status,
+        },
+        ...[`${word}/1`, 'not-websocket', 'websockets'].map((upgrade) => ({
+          options: { upgrade },
+          statuses: [426],
+          what: `A request with Upgrade: ${upgrade}`,
+          diagnosis: 'other-protocol-accepted',
+          why: otherProtocol,
+          ordinary: ordinaryEcho.status,
+        })),
+        ...[`/${word}`, '/echo/', '/', `/echo${word}`, '/ECHO', '//'].map((target) => ({
+          options: { target },
+          statuses: target === '//' ? [400, 404] : [404],
+          what: `A WebSocket handshake for ${target}`,
+          diagnosis: 'path-not-checked',
+          why: 'Only /echo takes WebSockets; another path is 404.',
+        })),
+        {
+          options: { key: undefined },
+          statuses: [400],
+          what: 'A handshake without Sec-WebSocket-Key',
+          diagnosis: 'key-not-checked',
+          why: badKey,
+        },
+        ...[
+          word,
+          randomBytes(20).toString('base64'),
+          '*'.repeat(24),
+          randomBytes(15).toString('base64'),
+        ].map((key) => ({
+          options: { key },
+          statuses: [400],
+          what: `A handshake with the key ${key}`,
+          diagnosis: 'key-not-checked',
+          why: badKey,
+        })),
+        {
+          options: { method: 'POST' },
+          statuses: [400],
+          what: 'A handshake with the method POST',
+          diagnosis: 'method-not-checked',
+          why: 'A handshake is a GET (RFC 6455, 4.1): 400.',
+        },
+        ...['8', '14', '113', '130', '13x'].map((version) => ({
+          options: { version },
+          statuses: [426],
+          what: `A handshake with Sec-WebSocket-Version: ${version}`,
+          diagnosis: 'version-not-checked',
+          why: otherVersion,
+          offers: true,
+        })),
+        {
+          options: { version: undefined },
+          statuses: [426],
+          what: 'A handshake without Sec-WebSocket-Version',
+          diagnosis: 'version-not-checked',
+          why: otherVersion,
+          offers: true,
+        },
+      ];
+      // Two things wrong at once: the first in the order of the list decides.
+      const inThatOrder: Refusal[] = (
+        [
+          [
+            { target: `/${word}`, version: '8' },
+            404,
+            `for /${word} with Sec-WebSocket-Version: 8`,
+            'The path is looked at before the version: 404.',
+          ],
+          [
+            { target: `/${word}`, key: undefined },
+            404,
+            `for /${word} without a key`,
+            'The path is looked at before the key: 404.',
+          ],
+          [
+            { method: 'POST', version: '8' },
+            400,
+            'with the method POST and Sec-WebSocket-Version: 8',
+            'The method is looked at before the version: 400.',
+          ],
+          [
+            { key: word, version: '8' },
+            400,
+            `with the key ${word} and Sec-WebSocket-Version: 8`,
+            'The key is looked at before the version: 400.',
+          ],
+        ] as const
+      ).map(([options, status, what, why]) => ({
+        options,
+        statuses: [status],
+        what: `A WebSocket handshake ${what}`,
+        diagnosis: 'refused-in-another-order',
+        why,
+      }));
+      await t.each([...cases, ...inThatOrder], expectTurnedAway);
+
+      // Refused, and then a reset: nobody may die of that either.
+      const refusedAlso: [Handshake, string][] = [
+        [{ target: `/${word}` }, `A WebSocket handshake for /${word} was refused`],
+        [{ upgrade: 'h2c' }, 'A request with Upgrade: h2c was refused'],
+        [{ key: undefined }, 'A handshake without Sec-WebSocket-Key was refused'],
+      ];
+      let last: [Exchange, string] | undefined;
+      for (const [options, what] of refusedAlso) {
+        const connection = t.connect();
+        await connection.write(handshake(options));
+        const exchange = await connection.attempt();
+        connection.reset();
+        const hasty = t.connect();
+        await hasty.write(handshake(options));
+        hasty.reset();
+        last = [exchange, what];
+        await expectNobodyDied(t, ...last);
+      }
+      // What the last reset did may only come to light after that answer.
+      if (last) await expectNobodyDied(t, ...last);
+
+      // Those who ask properly are let in, in upper or lower case.
+      const proper: [Handshake, string][] = [
+        [
+          { upgrade: 'WebSocket', connection: 'keep-alive, Upgrade' },
+          'In the value of Upgrade upper and lower case make no difference: "WebSocket" is the same.',
+        ],
+        [{ target: `/echo?${word}=1` }, 'The query string is not part of the path.'],
+        [
+          { key: `${'+/'.repeat(10)}+w==` },
+          'Its key holds + and /, which are letters of base64 like others.',
+        ],
+      ];
+      for (const [options, why] of proper) {
+        await shakeHands(t, options, textFrame(word), {
+          diagnosis: 'right-handshake-refused',
+          message: `A right handshake was refused. ${why}`,
+        });
+      }
+    },
   },
-});
+  { copies: 9 },
+);
 
 /* ---- step 3, its two halves ---- */
 

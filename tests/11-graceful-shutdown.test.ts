@@ -606,321 +606,325 @@ export function underLoad(
   return keepBusy(copy.t, load, () => copy.signal('SIGTERM'));
 }
 
-export default suite('11-graceful-shutdown', {
-  async 'Finish what is in flight'(t) {
-    (await t.get('/')).expectStatus(200);
-    await inOrder(
-      endsAtOnce(t),
-      finishesInFlight(t, 'SIGTERM'),
-      finishesInFlight(t, 'SIGINT', 'SIGTERM', 'SIGINT'),
-    );
-  },
+export default suite(
+  '11-graceful-shutdown',
+  {
+    async 'Finish what is in flight'(t) {
+      (await t.get('/')).expectStatus(200);
+      await inOrder(
+        endsAtOnce(t),
+        finishesInFlight(t, 'SIGTERM'),
+        finishesInFlight(t, 'SIGINT', 'SIGTERM', 'SIGINT'),
+      );
+    },
 
-  async 'Hang up after the answer'(t) {
-    const copy = await Copy.start(t);
-    const idle = copy.t.connect();
-    const before = await ask(idle, '/');
-    before.expect(!/close/i.test(before.header('Connection') ?? ''), {
-      diagnosis: 'never-kept-alive',
-      message:
-        'An answer said Connection: close long before any signal, so every request needs a connection of its own. Say it only while draining.',
-      expected: 'an answer that leaves the connection open',
-      actual: `Connection: ${before.header('Connection')}`,
-    });
-    const [uploadTarget, halfTarget] = [`/upload?${t.word()}`, `/?${t.word()}`];
-    const upload = await beginUpload(copy, uploadTarget);
-    const half = await beginHead(copy, halfTarget);
-    await copy.drain();
-    await copy.hungUp(idle, {
-      diagnosis: 'idle-left-open',
-      message:
-        'The signal came seconds ago, and a connection on which nothing is going on is still open. server.close() closes such connections since Node 19; server.closeIdleConnections() does it too.',
-    });
-    await upload.write('def');
-    const uploaded = await copy.wholeAnswer(upload, 'POST', uploadTarget);
-    uploaded.expectText(/^6 bytes\n?$/);
-    expectHungUp(uploaded);
-    await copy.hungUp(upload, keptAlive);
-    // The last answer that had begun is out, and half of a request still waits for the other half.
-    const late = await endHead(copy, half, halfTarget);
-    // A server may also turn away what comes while it is draining.
-    if (late.status !== 503) late.expectStatus(200);
-    expectHungUp(late);
-    await copy.hungUp(half, keptAlive);
-    await copy.gone(stillRunning);
-  },
-
-  async 'Say that you are draining'(t) {
-    const healthy = await t.get('/health');
-    healthy.expectStatus(200);
-    expectState(healthy, 'ok');
-    const copy = await Copy.start(t);
-    const half = await beginHead(copy, '/health');
-    await copy.drain();
-    const answer = await endHead(copy, half, '/health');
-    answer.expectStatus(503, [
-      {
-        if: (a) => a.status === 200,
-        diagnosis: 'healthy-while-draining',
-        message:
-          'While it was draining, the program still said that it is well. A load balancer that hears 200 goes on sending clients, who find the door closed.',
-      },
-    ]);
-    expectState(answer, 'draining');
-  },
-
-  async 'Cut what is late'(t) {
-    const deadline = 150;
-    const env = { SHUTDOWN_TIMEOUT_MS: String(deadline) };
-    const late = async (deadline: number, last = false): Promise<void> => {
-      const copy = await Copy.start(t, { SHUTDOWN_TIMEOUT_MS: String(deadline) });
-      const { program } = copy;
-      const minute = await beginMinute(copy);
-      // Program and request are older than the deadline, which counts from the signal.
-      await program.when(() => program.exit !== null, deadline + 10);
-      // Whoever gives a sign of life after that has no timer that was due before.
-      await program.ping(1000);
-      if (program.exit) {
-        copy.fail({
-          diagnosis: 'cut-too-early',
-          message: `SHUTDOWN_TIMEOUT_MS is ${deadline}, and the process ended although no signal had come, with an answer on its way. The time is counted from the signal.`,
-          expected: 'a process that serves until it is sent a signal',
-        });
-      }
-      let cutAt: number | undefined;
-      const cut = minute.closed(deadline + 650).then((state) => {
-        if (state !== 'open') cutAt = copy.since;
-      });
-      await copy.drain();
-      await program.when(() => program.exit !== null, deadline + 650);
-      await cut;
-      // The client learns that it was cut before the end of the process is heard of.
-      const took = Math.min(cutAt ?? Infinity, copy.since);
-      const { exit } = program;
-      const expected = `${deadline} ms after the signal: exit status 1`;
-      const actual = `${Math.round(took)} ms after the signal: ${copy.ending}`;
-      if (!exit || took > deadline + muchTooLate) {
-        return copy.fail({
-          diagnosis: 'no-deadline',
-          message: `SHUTDOWN_TIMEOUT_MS is ${deadline}, and an answer that takes a minute still holds the process ${Math.round(took)} ms after the signal. Whoever stops a process does not wait for ever: in the end SIGKILL cuts everything.`,
-          expected,
-          actual,
-        });
-      }
-      // Where the end was heard of so late, it may have come too early all the same: once more, with more time.
-      if (took > deadline + 20 && !last) return late(4 * deadline, true);
-      if (took < deadline - 2) {
-        copy.fail({
-          diagnosis: 'cut-too-early',
-          message: `SHUTDOWN_TIMEOUT_MS is ${deadline}, and an answer was cut ${Math.round(took)} ms after the signal. Whoever is in flight has that long, counted from the signal.`,
-          expected,
-          actual,
-        });
-      }
-      if (exit.code !== 1) {
-        copy.fail({
-          diagnosis: exit.code === 0 ? 'late-exit-zero' : 'wrong-exit-code',
-          message:
-            exit.code === 0
-              ? 'An answer was cut at the deadline, and the process ended with status 0, which says that all went well. Say 1.'
-              : 'An answer was cut at the deadline; the status for that is 1.',
-          expected,
-          actual,
-        });
-      }
-    };
-    // Somebody who presses Ctrl+C again and again.
-    const impatient = async (tries = 4): Promise<void> => {
-      const copy = await Copy.start(t, env);
-      const { program } = copy;
-      await beginMinute(copy);
-      let last = performance.now();
-      let longest = 0;
-      const press = (): void => {
-        longest = Math.max(longest, performance.now() - last);
-        last = performance.now();
-      };
-      await copy.drain();
-      for (let n = 0; n < 14 && !program.exit; n++) {
-        press();
-        copy.signal('SIGTERM');
-        await copy.t.until(() => program.exit !== null, 60);
-      }
-      press();
-      // Where this process was held up between two signals, a deadline that had begun anew has run out as well.
-      if (program.exit && longest > deadline * 0.9 && tries > 1) return impatient(tries - 1);
-      if (program.exit) return;
-      const took = Math.round(copy.since);
-      await program.when(() => program.exit !== null, deadline + 650);
-      copy.fail({
-        diagnosis: program.exit ? 'deadline-begins-anew' : 'no-deadline',
-        message: `SHUTDOWN_TIMEOUT_MS is ${deadline}, and SIGTERM came every 60 ms: ${took} ms after the first one the process was not gone. ${program.exit ? 'It went when the signals stopped: d' : 'D'}oes each further signal start the deadline anew? It counts from the first.`,
-        expected: `the end of the process ${deadline} ms after the first signal, or before`,
-      });
-    };
-    const silent = async (): Promise<void> => {
-      const copy = await Copy.start(t, env);
-      const mute = copy.t.connect();
-      await mute.opened();
-      await beginHead(copy, '/');
-      await copy.drain();
-      await copy.program.when(() => copy.program.exit !== null, deadline + 1500);
-      if (copy.program.exit && copy.since < deadline + muchTooLate) {
-        if (copy.program.exit.code !== 0 || copy.since < deadline) return;
-        copy.fail({
-          diagnosis: 'late-exit-zero',
-          message:
-            'Half of a request had come when the signal did, and at the deadline the process ended with status 0, which says that all went well. Whatever is left then is cut, and the status for that is 1.',
-          expected: `exit status 1, ${deadline} ms after the signal`,
-          actual: `${Math.round(copy.since)} ms after the signal: ${copy.ending}`,
-        });
-      }
-      copy.fail({
-        diagnosis: 'held-by-silence',
-        message: `SHUTDOWN_TIMEOUT_MS is ${deadline}, and a connection that never sent a byte, or half a request, still holds the process ${Math.round(copy.since)} ms after the signal. The deadline is for everybody.`,
-        expected: 'the end of the process at the deadline, or before',
-      });
-    };
-    await inOrder(late(deadline), impatient(), silent());
-  },
-
-  async 'Close what http has forgotten'(t) {
-    const polite = async (): Promise<void> => {
+    async 'Hang up after the answer'(t) {
       const copy = await Copy.start(t);
-      const sockets = [
-        await upgradedSocket(copy),
-        await upgradedSocket(copy),
-        await upgradedSocket(copy),
-      ];
-      // One has left before: it must not be in the way.
-      sockets.pop()?.reset();
-      const target = `/upload?${t.word()}`;
-      const upload = await beginUpload(copy, target, 'Connection: close');
-      const { program } = copy;
-      if (program.stdout.includes('told to stop')) {
-        copy.fail({
-          diagnosis: 'on-drain-too-early',
-          message:
-            'server.ts gave onDrain a function that prints "told to stop", and it was called although no signal had come. onDrain only keeps the function; it is called when the draining begins.',
-          expected: 'no call before the signal',
-          actual: brief(program.stdout.trim(), 200),
-        });
-      }
-      await copy.drain();
-      const told = (): boolean => program.stdout.includes('told to stop');
-      if (!(await program.when(told, 1000))) {
-        await upload.write('def');
-        for (const socket of sockets) socket.end();
-        await program.when(told, 500);
-        const message = told()
-          ? 'server.ts gave onDrain two functions. The draining began, and the one that prints "told to stop" was only called when the last answer was out. Call them when the draining begins: what they stop may be what keeps the answers waiting.'
-          : 'server.ts gave onDrain two functions. The draining began, and the one that prints "told to stop" was not called. Keep all of them, and call each when the draining begins.';
-        copy.fail({
-          diagnosis: told() ? 'on-drain-too-late' : 'on-drain-not-called',
-          message,
-          expected: 'the line "told to stop", while requests are still in flight',
-          actual: brief(program.stdout.trim(), 200),
-        });
-      }
-      for (const socket of sockets) {
-        await copy.hungUp(socket, {
-          diagnosis: 'upgraded-left-open',
-          message:
-            'Seconds after the signal a socket that was upgraded is still open. http has handed it over: neither close() nor closeIdleConnections() nor closeAllConnections() knows of it. Keep all of them in a set, and end them yourself.',
-        });
-      }
-      await upload.write('def');
-      (await copy.wholeAnswer(upload, 'POST', target)).expectText(/^6 bytes\n?$/);
-      await copy.hungUp(upload, stillRunning);
-      await copy.gone({
-        diagnosis: 'timer-left-running',
-        message:
-          'Every connection is closed, and the process still runs. server.ts has a timer, and gave onDrain the function that stops it, one of two: was each of them called? A deadline without unref() would keep the process alive as well.',
-      });
-    };
-    // This client never says goodbye.
-    const stubborn = async (): Promise<void> => {
-      const copy = await Copy.start(t, { SHUTDOWN_TIMEOUT_MS: '180' });
-      await upgradedSocket(copy);
-      await copy.drain();
-      await copy.program.when(() => copy.program.exit !== null, 1750);
-      if (copy.program.exit && copy.since < 180 + muchTooLate) return;
-      copy.fail({
-        diagnosis: 'held-by-upgraded',
-        message:
-          'SHUTDOWN_TIMEOUT_MS is 180, and a client that does not close its end of an upgraded socket still holds the process. The deadline is for everybody, and closeAllConnections() does not know of this one.',
-        expected: 'the end of the process at the deadline, or before',
-      });
-    };
-    await inOrder(polite(), stubborn());
-  },
-
-  async 'Lose nothing under load'(t) {
-    // The head of this answer promised to stay before the signal came.
-    const promised = async (): Promise<void> => {
-      const copy = await Copy.start(t);
-      const [one, two] = [`${t.word()}1`, `${t.word()}2`];
-      const target = `/echo?${t.word()}`;
-      const echo = await beginEcho(copy, target, one);
       const idle = copy.t.connect();
-      await ask(idle, '/');
-      await copy.drain();
-      // What was idle at the signal is closed; from here on nobody looks for idle connections unless there is a reason.
-      await idle.closed(promptly);
-      idle.end();
-      await echo.write(chunk(two) + lastChunk);
-      (await copy.wholeAnswer(echo, 'POST', target)).expectText(one + two);
-      const message = `The head of an answer had gone out before the signal and promised to keep the connection. ${keptAlive.message} When such an answer is over, close what is idle once more.`;
-      await copy.hungUp(echo, { ...keptAlive, message });
-      await copy.gone(stillRunning);
-    };
-    const left = async (): Promise<void> => {
-      const copy = await Copy.start(t);
-      // Before the signal nobody is hung up on.
-      const patient = copy.t.connect();
-      await ask(patient, '/');
-      await copy.t.get('/slow?ms=150');
-      await patient.write(request('/'));
-      const still = await patient.attempt();
-      if (still.outcome !== 'answered') {
-        copy.fail({
-          diagnosis: 'idle-closed-before-signal',
-          message:
-            'Long before any signal, a connection that had been idle for a moment was closed. Hang up on idle connections only while draining.',
-          expected: 'another answer on the same connection',
-          actual: inWords(still),
-          exchange: still,
-        });
-      }
-      const connection = await beginMinute(copy);
-      await copy.drain();
-      connection.reset();
-      patient.end();
-      await copy.gone({
-        diagnosis: 'waits-for-who-left',
+      const before = await ask(idle, '/');
+      before.expect(!/close/i.test(before.header('Connection') ?? ''), {
+        diagnosis: 'never-kept-alive',
         message:
-          "The only request in flight has lost its client, which reset the connection, and the process still waits for it. An answer that loses its client never has its 'finish'; 'close' always comes.",
+          'An answer said Connection: close long before any signal, so every request needs a connection of its own. Say it only while draining.',
+        expected: 'an answer that leaves the connection open',
+        actual: `Connection: ${before.header('Connection')}`,
       });
-    };
-    const load = async (): Promise<void> => {
+      const [uploadTarget, halfTarget] = [`/upload?${t.word()}`, `/?${t.word()}`];
+      const upload = await beginUpload(copy, uploadTarget);
+      const half = await beginHead(copy, halfTarget);
+      await copy.drain();
+      await copy.hungUp(idle, {
+        diagnosis: 'idle-left-open',
+        message:
+          'The signal came seconds ago, and a connection on which nothing is going on is still open. server.close() closes such connections since Node 19; server.closeIdleConnections() does it too.',
+      });
+      await upload.write('def');
+      const uploaded = await copy.wholeAnswer(upload, 'POST', uploadTarget);
+      uploaded.expectText(/^6 bytes\n?$/);
+      expectHungUp(uploaded);
+      await copy.hungUp(upload, keptAlive);
+      // The last answer that had begun is out, and half of a request still waits for the other half.
+      const late = await endHead(copy, half, halfTarget);
+      // A server may also turn away what comes while it is draining.
+      if (late.status !== 503) late.expectStatus(200);
+      expectHungUp(late);
+      await copy.hungUp(half, keptAlive);
+      await copy.gone(stillRunning);
+    },
+
+    async 'Say that you are draining'(t) {
+      const healthy = await t.get('/health');
+      healthy.expectStatus(200);
+      expectState(healthy, 'ok');
       const copy = await Copy.start(t);
-      const { answered, lost } = await underLoad(copy, { clients: 8, answers: t.int(40, 90) });
-      const [first] = lost;
-      if (first) {
-        const cut = first.exchange.received.length > 0;
-        copy.fail({
-          diagnosis: cut ? 'answer-cut-under-load' : 'answer-lost-under-load',
-          message: `Eight clients asked without a pause when the signal came. ${cut ? 'An answer had begun, and was cut in the middle' : 'The program had begun a request before it began to drain, and that never got an answer'}.`,
-          expected: `a whole answer for each of the ${answered + lost.length} requests that were begun`,
-          actual: `${lost.length} not answered whole; ${copy.ending}`,
-          exchange: first.exchange,
+      const half = await beginHead(copy, '/health');
+      await copy.drain();
+      const answer = await endHead(copy, half, '/health');
+      answer.expectStatus(503, [
+        {
+          if: (a) => a.status === 200,
+          diagnosis: 'healthy-while-draining',
+          message:
+            'While it was draining, the program still said that it is well. A load balancer that hears 200 goes on sending clients, who find the door closed.',
+        },
+      ]);
+      expectState(answer, 'draining');
+    },
+
+    async 'Cut what is late'(t) {
+      const deadline = 150;
+      const env = { SHUTDOWN_TIMEOUT_MS: String(deadline) };
+      const late = async (deadline: number, last = false): Promise<void> => {
+        const copy = await Copy.start(t, { SHUTDOWN_TIMEOUT_MS: String(deadline) });
+        const { program } = copy;
+        const minute = await beginMinute(copy);
+        // Program and request are older than the deadline, which counts from the signal.
+        await program.when(() => program.exit !== null, deadline + 10);
+        // Whoever gives a sign of life after that has no timer that was due before.
+        await program.ping(1000);
+        if (program.exit) {
+          copy.fail({
+            diagnosis: 'cut-too-early',
+            message: `SHUTDOWN_TIMEOUT_MS is ${deadline}, and the process ended although no signal had come, with an answer on its way. The time is counted from the signal.`,
+            expected: 'a process that serves until it is sent a signal',
+          });
+        }
+        let cutAt: number | undefined;
+        const cut = minute.closed(deadline + 650).then((state) => {
+          if (state !== 'open') cutAt = copy.since;
         });
-      }
-      await copy.gone(stillRunning, 1);
-    };
-    await inOrder(promised(), left(), load());
+        await copy.drain();
+        await program.when(() => program.exit !== null, deadline + 650);
+        await cut;
+        // The client learns that it was cut before the end of the process is heard of.
+        const took = Math.min(cutAt ?? Infinity, copy.since);
+        const { exit } = program;
+        const expected = `${deadline} ms after the signal: exit status 1`;
+        const actual = `${Math.round(took)} ms after the signal: ${copy.ending}`;
+        if (!exit || took > deadline + muchTooLate) {
+          return copy.fail({
+            diagnosis: 'no-deadline',
+            message: `SHUTDOWN_TIMEOUT_MS is ${deadline}, and an answer that takes a minute still holds the process ${Math.round(took)} ms after the signal. Whoever stops a process does not wait for ever: in the end SIGKILL cuts everything.`,
+            expected,
+            actual,
+          });
+        }
+        // Where the end was heard of so late, it may have come too early all the same: once more, with more time.
+        if (took > deadline + 20 && !last) return late(4 * deadline, true);
+        if (took < deadline - 2) {
+          copy.fail({
+            diagnosis: 'cut-too-early',
+            message: `SHUTDOWN_TIMEOUT_MS is ${deadline}, and an answer was cut ${Math.round(took)} ms after the signal. Whoever is in flight has that long, counted from the signal.`,
+            expected,
+            actual,
+          });
+        }
+        if (exit.code !== 1) {
+          copy.fail({
+            diagnosis: exit.code === 0 ? 'late-exit-zero' : 'wrong-exit-code',
+            message:
+              exit.code === 0
+                ? 'An answer was cut at the deadline, and the process ended with status 0, which says that all went well. Say 1.'
+                : 'An answer was cut at the deadline; the status for that is 1.',
+            expected,
+            actual,
+          });
+        }
+      };
+      // Somebody who presses Ctrl+C again and again.
+      const impatient = async (tries = 4): Promise<void> => {
+        const copy = await Copy.start(t, env);
+        const { program } = copy;
+        await beginMinute(copy);
+        let last = performance.now();
+        let longest = 0;
+        const press = (): void => {
+          longest = Math.max(longest, performance.now() - last);
+          last = performance.now();
+        };
+        await copy.drain();
+        for (let n = 0; n < 14 && !program.exit; n++) {
+          press();
+          copy.signal('SIGTERM');
+          await copy.t.until(() => program.exit !== null, 60);
+        }
+        press();
+        // Where this process was held up between two signals, a deadline that had begun anew has run out as well.
+        if (program.exit && longest > deadline * 0.9 && tries > 1) return impatient(tries - 1);
+        if (program.exit) return;
+        const took = Math.round(copy.since);
+        await program.when(() => program.exit !== null, deadline + 650);
+        copy.fail({
+          diagnosis: program.exit ? 'deadline-begins-anew' : 'no-deadline',
+          message: `SHUTDOWN_TIMEOUT_MS is ${deadline}, and SIGTERM came every 60 ms: ${took} ms after the first one the process was not gone. ${program.exit ? 'It went when the signals stopped: d' : 'D'}oes each further signal start the deadline anew? It counts from the first.`,
+          expected: `the end of the process ${deadline} ms after the first signal, or before`,
+        });
+      };
+      const silent = async (): Promise<void> => {
+        const copy = await Copy.start(t, env);
+        const mute = copy.t.connect();
+        await mute.opened();
+        await beginHead(copy, '/');
+        await copy.drain();
+        await copy.program.when(() => copy.program.exit !== null, deadline + 1500);
+        if (copy.program.exit && copy.since < deadline + muchTooLate) {
+          if (copy.program.exit.code !== 0 || copy.since < deadline) return;
+          copy.fail({
+            diagnosis: 'late-exit-zero',
+            message:
+              'Half of a request had come when the signal did, and at the deadline the process ended with status 0, which says that all went well. Whatever is left then is cut, and the status for that is 1.',
+            expected: `exit status 1, ${deadline} ms after the signal`,
+            actual: `${Math.round(copy.since)} ms after the signal: ${copy.ending}`,
+          });
+        }
+        copy.fail({
+          diagnosis: 'held-by-silence',
+          message: `SHUTDOWN_TIMEOUT_MS is ${deadline}, and a connection that never sent a byte, or half a request, still holds the process ${Math.round(copy.since)} ms after the signal. The deadline is for everybody.`,
+          expected: 'the end of the process at the deadline, or before',
+        });
+      };
+      await inOrder(late(deadline), impatient(), silent());
+    },
+
+    async 'Close what http has forgotten'(t) {
+      const polite = async (): Promise<void> => {
+        const copy = await Copy.start(t);
+        const sockets = [
+          await upgradedSocket(copy),
+          await upgradedSocket(copy),
+          await upgradedSocket(copy),
+        ];
+        // One has left before: it must not be in the way.
+        sockets.pop()?.reset();
+        const target = `/upload?${t.word()}`;
+        const upload = await beginUpload(copy, target, 'Connection: close');
+        const { program } = copy;
+        if (program.stdout.includes('told to stop')) {
+          copy.fail({
+            diagnosis: 'on-drain-too-early',
+            message:
+              'server.ts gave onDrain a function that prints "told to stop", and it was called although no signal had come. onDrain only keeps the function; it is called when the draining begins.',
+            expected: 'no call before the signal',
+            actual: brief(program.stdout.trim(), 200),
+          });
+        }
+        await copy.drain();
+        const told = (): boolean => program.stdout.includes('told to stop');
+        if (!(await program.when(told, 1000))) {
+          await upload.write('def');
+          for (const socket of sockets) socket.end();
+          await program.when(told, 500);
+          const message = told()
+            ? 'server.ts gave onDrain two functions. The draining began, and the one that prints "told to stop" was only called when the last answer was out. Call them when the draining begins: what they stop may be what keeps the answers waiting.'
+            : 'server.ts gave onDrain two functions. The draining began, and the one that prints "told to stop" was not called. Keep all of them, and call each when the draining begins.';
+          copy.fail({
+            diagnosis: told() ? 'on-drain-too-late' : 'on-drain-not-called',
+            message,
+            expected: 'the line "told to stop", while requests are still in flight',
+            actual: brief(program.stdout.trim(), 200),
+          });
+        }
+        for (const socket of sockets) {
+          await copy.hungUp(socket, {
+            diagnosis: 'upgraded-left-open',
+            message:
+              'Seconds after the signal a socket that was upgraded is still open. http has handed it over: neither close() nor closeIdleConnections() nor closeAllConnections() knows of it. Keep all of them in a set, and end them yourself.',
+          });
+        }
+        await upload.write('def');
+        (await copy.wholeAnswer(upload, 'POST', target)).expectText(/^6 bytes\n?$/);
+        await copy.hungUp(upload, stillRunning);
+        await copy.gone({
+          diagnosis: 'timer-left-running',
+          message:
+            'Every connection is closed, and the process still runs. server.ts has a timer, and gave onDrain the function that stops it, one of two: was each of them called? A deadline without unref() would keep the process alive as well.',
+        });
+      };
+      // This client never says goodbye.
+      const stubborn = async (): Promise<void> => {
+        const copy = await Copy.start(t, { SHUTDOWN_TIMEOUT_MS: '180' });
+        await upgradedSocket(copy);
+        await copy.drain();
+        await copy.program.when(() => copy.program.exit !== null, 1750);
+        if (copy.program.exit && copy.since < 180 + muchTooLate) return;
+        copy.fail({
+          diagnosis: 'held-by-upgraded',
+          message:
+            'SHUTDOWN_TIMEOUT_MS is 180, and a client that does not close its end of an upgraded socket still holds the process. The deadline is for everybody, and closeAllConnections() does not know of this one.',
+          expected: 'the end of the process at the deadline, or before',
+        });
+      };
+      await inOrder(polite(), stubborn());
+    },
+
+    async 'Lose nothing under load'(t) {
+      // The head of this answer promised to stay before the signal came.
+      const promised = async (): Promise<void> => {
+        const copy = await Copy.start(t);
+        const [one, two] = [`${t.word()}1`, `${t.word()}2`];
+        const target = `/echo?${t.word()}`;
+        const echo = await beginEcho(copy, target, one);
+        const idle = copy.t.connect();
+        await ask(idle, '/');
+        await copy.drain();
+        // What was idle at the signal is closed; from here on nobody looks for idle connections unless there is a reason.
+        await idle.closed(promptly);
+        idle.end();
+        await echo.write(chunk(two) + lastChunk);
+        (await copy.wholeAnswer(echo, 'POST', target)).expectText(one + two);
+        const message = `The head of an answer had gone out before the signal and promised to keep the connection. ${keptAlive.message} When such an answer is over, close what is idle once more.`;
+        await copy.hungUp(echo, { ...keptAlive, message });
+        await copy.gone(stillRunning);
+      };
+      const left = async (): Promise<void> => {
+        const copy = await Copy.start(t);
+        // Before the signal nobody is hung up on.
+        const patient = copy.t.connect();
+        await ask(patient, '/');
+        await copy.t.get('/slow?ms=150');
+        await patient.write(request('/'));
+        const still = await patient.attempt();
+        if (still.outcome !== 'answered') {
+          copy.fail({
+            diagnosis: 'idle-closed-before-signal',
+            message:
+              'Long before any signal, a connection that had been idle for a moment was closed. Hang up on idle connections only while draining.',
+            expected: 'another answer on the same connection',
+            actual: inWords(still),
+            exchange: still,
+          });
+        }
+        const connection = await beginMinute(copy);
+        await copy.drain();
+        connection.reset();
+        patient.end();
+        await copy.gone({
+          diagnosis: 'waits-for-who-left',
+          message:
+            "The only request in flight has lost its client, which reset the connection, and the process still waits for it. An answer that loses its client never has its 'finish'; 'close' always comes.",
+        });
+      };
+      const load = async (): Promise<void> => {
+        const copy = await Copy.start(t);
+        const { answered, lost } = await underLoad(copy, { clients: 8, answers: t.int(40, 90) });
+        const [first] = lost;
+        if (first) {
+          const cut = first.exchange.received.length > 0;
+          copy.fail({
+            diagnosis: cut ? 'answer-cut-under-load' : 'answer-lost-under-load',
+            message: `Eight clients asked without a pause when the signal came. ${cut ? 'An answer had begun, and was cut in the middle' : 'The program had begun a request before it began to drain, and that never got an answer'}.`,
+            expected: `a whole answer for each of the ${answered + lost.length} requests that were begun`,
+            actual: `${lost.length} not answered whole; ${copy.ending}`,
+            exchange: first.exchange,
+          });
+        }
+        await copy.gone(stillRunning, 1);
+      };
+      await inOrder(promised(), left(), load());
+    },
   },
-});
+  { copies: 13 },
+);
 
 function expectState(answer: Answer, wanted: string): void {
   const state = answer.json() as { status?: unknown } | null;

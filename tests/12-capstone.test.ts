@@ -539,165 +539,170 @@ async function endsAtTheDeadline(t: Trial): Promise<void> {
   });
 }
 
-export default suite('12-capstone', {
-  async 'Serve the page'(t) {
-    expectFile(await t.get('/'), 'index.html', /^text\/html;\s*charset=utf-8$/i);
-    const files: [target: string, name: string, type: RegExp][] = [
-      ['/style.css?v=2', 'style.css', /^text\/css;\s*charset=utf-8$/i],
-      ['/script.js', 'script.js', /^text\/javascript;\s*charset=utf-8$/i],
-      ['/icon.svg', 'icon.svg', /^image\/svg\+xml/i],
-    ];
-    await t.each(files, async (part, [target, name, type]) => {
-      expectFile(await part.get(target), name, type);
-    });
-    const head = await t.head('/');
-    head.expectStatus(200);
-    head.expectNoBody();
-    (await t.get(`/${t.word()}.html`)).expectStatus(404);
-    await t.each(
-      ['/../server.ts', '/%2e%2e/server.ts', '/..%2fserver.ts'],
-      async (part, target) => {
-        const answer = await part.send({ target });
-        answer.expect(answer.status >= 400 && answer.status < 500, {
-          diagnosis: 'way-out-of-the-root',
-          message: 'A request target led out of public/, to the program itself.',
-          expected: 'status 404',
-          actual: `status ${answer.status}`,
-        });
-      },
-    );
-    // Whatever the answer, there is one, and the server lives on.
-    await t.send({ target: '//' });
-  },
-
-  async 'Mount the API beside it'(t) {
-    const before = await t.get('/users');
-    expectAPI(before, 200);
-    before.expectHeader('Content-Type', isJSON);
-    before.expectHeader('Access-Control-Allow-Origin', /./);
-    const name = `${t.word()} ü`;
-    const email = `${t.word()}@example.com`;
-    const created = await t.post('/users', { name, email });
-    expectAPI(created, 201);
-    const user = created.json() as { id?: unknown; name?: unknown };
-    created.expectJSON({ id: user.id, name, email });
-    created.expectHeader('Location', `/users/${String(user.id)}`);
-    expectAPI(await t.post('/users', { name: t.word(), email }), 201);
-    const found = await t.get(`/users/${String(user.id)}?x=1`);
-    expectAPI(found, 200);
-    found.expectJSON({ id: user.id, name, email });
-    const filtered = await t.get(`/users?name=${encodeURIComponent(name)}`);
-    expectAPI(filtered, 200);
-    filtered.expectJSON(
-      [{ id: user.id, name, email }],
-      [
-        {
-          if: (a) => a.text.includes('['),
-          diagnosis: 'query-lost',
-          message:
-            'Only the users of one name were asked for, and others came as well: the query was lost on the way to the API. Hand the request on as it came, with the query in req.url.',
-        },
-      ],
-    );
-    const replaced = await t.send({
-      method: 'PUT',
-      target: `/users/${String(user.id)}`,
-      json: { name, email: 'new@example.com' },
-    });
-    expectAPI(replaced, 200);
-    expectAPI(
-      await t.post('/users', '{bad', { headers: { 'Content-Type': 'application/json' } }),
-      400,
-    );
-    const preflight = await t.send({
-      method: 'OPTIONS',
-      target: '/users',
-      headers: {
-        Origin: 'https://app.example',
-        'Access-Control-Request-Method': 'POST',
-        'Access-Control-Request-Headers': 'content-type',
-      },
-    });
-    expectAPI(preflight, 204);
-    preflight.expectHeader('Access-Control-Allow-Origin', /^(\*|https:\/\/app\.example)$/);
-    const deleted = await t.send({ method: 'DELETE', target: `/users/${String(user.id)}` });
-    expectAPI(deleted, 204);
-    const missing = await t.get(`/users/${String(user.id)}`);
-    expectAPI(missing, 404);
-    missing.expectHeader('Content-Type', isJSON, [
-      {
-        if: () => true,
-        diagnosis: 'api-not-mounted',
-        message:
-          'The path of a user that is gone was answered by the static files. Everything below /users/ is the API.',
-      },
-    ]);
-    const below = await t.get('/users/');
-    below.expectHeader('Content-Type', isJSON, [
-      {
-        if: () => true,
-        diagnosis: 'api-not-mounted',
-        message:
-          '/users/ begins with /users/ and so belongs to the API, whatever that says to it. The static files answered.',
-      },
-    ]);
-    // Paths that only begin with the same letters are files.
-    const files = [
-      '/users.html',
-      '/usersearch',
-      '/index.html?/users',
-      '/index.html?next=/users/1',
-      `/${t.word()}/users/1`,
-      '/USERS',
-    ];
-    await t.each(files, async (part, target) => {
-      const answer = await part.get(target);
-      answer.expect(!isJSON(answer.header('Content-Type') ?? ''), {
-        diagnosis: 'file-went-to-the-api',
-        message: `${target} is no path of the API; it only has the same letters in it. Compare the path from its beginning, letter by letter, without its query.`,
-        expected: 'an answer of the static files',
-        actual: `status ${answer.status}, Content-Type: ${answer.header('Content-Type') ?? 'none'}`,
+export default suite(
+  '12-capstone',
+  {
+    async 'Serve the page'(t) {
+      expectFile(await t.get('/'), 'index.html', /^text\/html;\s*charset=utf-8$/i);
+      const files: [target: string, name: string, type: RegExp][] = [
+        ['/style.css?v=2', 'style.css', /^text\/css;\s*charset=utf-8$/i],
+        ['/script.js', 'script.js', /^text\/javascript;\s*charset=utf-8$/i],
+        ['/icon.svg', 'icon.svg', /^image\/svg\+xml/i],
+      ];
+      await t.each(files, async (part, [target, name, type]) => {
+        expectFile(await part.get(target), name, type);
       });
-    });
-    const odd = await t.get('/%zz');
-    odd.expect(odd.status < 500, {
-      diagnosis: 'odd-path-failed',
-      message:
-        'GET /%zz made the program fail. Its path means nothing, and the static files know how to answer it: is it decoded before they see it? decodeURIComponent() throws.',
-      expected: 'the answer of the static files',
-      actual: `status ${odd.status}`,
-    });
-  },
+      const head = await t.head('/');
+      head.expectStatus(200);
+      head.expectNoBody();
+      (await t.get(`/${t.word()}.html`)).expectStatus(404);
+      await t.each(
+        ['/../server.ts', '/%2e%2e/server.ts', '/..%2fserver.ts'],
+        async (part, target) => {
+          const answer = await part.send({ target });
+          answer.expect(answer.status >= 400 && answer.status < 500, {
+            diagnosis: 'way-out-of-the-root',
+            message: 'A request target led out of public/, to the program itself.',
+            expected: 'status 404',
+            actual: `status ${answer.status}`,
+          });
+        },
+      );
+      // Whatever the answer, there is one, and the server lives on.
+      await t.send({ target: '//' });
+    },
 
-  async 'Log what happens'(t) {
-    await inOrder(logsAndRefuses(t), saysThatThePortIsTaken(t));
-  },
-
-  async 'Limit the rate'(t) {
-    await inOrder(limitsTheRate(t), windowPasses(t), tellsWhatIsLeft(t), allowsManyUntold(t));
-  },
-
-  async 'Shut down in order'(t) {
-    const health = await t.get('/health');
-    health.expectStatus(200, [
-      {
-        if: (a) => a.status === 404,
-        diagnosis: 'no-health',
+    async 'Mount the API beside it'(t) {
+      const before = await t.get('/users');
+      expectAPI(before, 200);
+      before.expectHeader('Content-Type', isJSON);
+      before.expectHeader('Access-Control-Allow-Origin', /./);
+      const name = `${t.word()} ü`;
+      const email = `${t.word()}@example.com`;
+      const created = await t.post('/users', { name, email });
+      expectAPI(created, 201);
+      const user = created.json() as { id?: unknown; name?: unknown };
+      created.expectJSON({ id: user.id, name, email });
+      created.expectHeader('Location', `/users/${String(user.id)}`);
+      expectAPI(await t.post('/users', { name: t.word(), email }), 201);
+      const found = await t.get(`/users/${String(user.id)}?x=1`);
+      expectAPI(found, 200);
+      found.expectJSON({ id: user.id, name, email });
+      const filtered = await t.get(`/users?name=${encodeURIComponent(name)}`);
+      expectAPI(filtered, 200);
+      filtered.expectJSON(
+        [{ id: user.id, name, email }],
+        [
+          {
+            if: (a) => a.text.includes('['),
+            diagnosis: 'query-lost',
+            message:
+              'Only the users of one name were asked for, and others came as well: the query was lost on the way to the API. Hand the request on as it came, with the query in req.url.',
+          },
+        ],
+      );
+      const replaced = await t.send({
+        method: 'PUT',
+        target: `/users/${String(user.id)}`,
+        json: { name, email: 'new@example.com' },
+      });
+      expectAPI(replaced, 200);
+      expectAPI(
+        await t.post('/users', '{bad', { headers: { 'Content-Type': 'application/json' } }),
+        400,
+      );
+      const preflight = await t.send({
+        method: 'OPTIONS',
+        target: '/users',
+        headers: {
+          Origin: 'https://app.example',
+          'Access-Control-Request-Method': 'POST',
+          'Access-Control-Request-Headers': 'content-type',
+        },
+      });
+      expectAPI(preflight, 204);
+      preflight.expectHeader('Access-Control-Allow-Origin', /^(\*|https:\/\/app\.example)$/);
+      const deleted = await t.send({ method: 'DELETE', target: `/users/${String(user.id)}` });
+      expectAPI(deleted, 204);
+      const missing = await t.get(`/users/${String(user.id)}`);
+      expectAPI(missing, 404);
+      missing.expectHeader('Content-Type', isJSON, [
+        {
+          if: () => true,
+          diagnosis: 'api-not-mounted',
+          message:
+            'The path of a user that is gone was answered by the static files. Everything below /users/ is the API.',
+        },
+      ]);
+      const below = await t.get('/users/');
+      below.expectHeader('Content-Type', isJSON, [
+        {
+          if: () => true,
+          diagnosis: 'api-not-mounted',
+          message:
+            '/users/ begins with /users/ and so belongs to the API, whatever that says to it. The static files answered.',
+        },
+      ]);
+      // Paths that only begin with the same letters are files.
+      const files = [
+        '/users.html',
+        '/usersearch',
+        '/index.html?/users',
+        '/index.html?next=/users/1',
+        `/${t.word()}/users/1`,
+        '/USERS',
+      ];
+      await t.each(files, async (part, target) => {
+        const answer = await part.get(target);
+        answer.expect(!isJSON(answer.header('Content-Type') ?? ''), {
+          diagnosis: 'file-went-to-the-api',
+          message: `${target} is no path of the API; it only has the same letters in it. Compare the path from its beginning, letter by letter, without its query.`,
+          expected: 'an answer of the static files',
+          actual: `status ${answer.status}, Content-Type: ${answer.header('Content-Type') ?? 'none'}`,
+        });
+      });
+      const odd = await t.get('/%zz');
+      odd.expect(odd.status < 500, {
+        diagnosis: 'odd-path-failed',
         message:
-          'GET /health found nothing. The health check of your graceful shutdown lesson answers it, before the files are looked at.',
-      },
-    ]);
-    health.expectJSON({ status: 'ok' });
-    const healthy = await t.get('/healthy');
-    healthy.expect(healthy.status !== 200, {
-      diagnosis: 'health-for-other-paths',
-      message:
-        'GET /healthy is another path than /health, and there is no such file. Compare the whole path.',
-      expected: 'status 404',
-      actual: `status 200: ${brief(healthy.text)}`,
-    });
-    // Windows ends a process that is sent a signal, so there only the health check is judged.
-    const stopping = process.platform === 'win32' ? [] : [stopsUnderLoad(t), endsAtTheDeadline(t)];
-    await inOrder(healthIsNotLimited(t), ...stopping);
+          'GET /%zz made the program fail. Its path means nothing, and the static files know how to answer it: is it decoded before they see it? decodeURIComponent() throws.',
+        expected: 'the answer of the static files',
+        actual: `status ${odd.status}`,
+      });
+    },
+
+    async 'Log what happens'(t) {
+      await inOrder(logsAndRefuses(t), saysThatThePortIsTaken(t));
+    },
+
+    async 'Limit the rate'(t) {
+      await inOrder(limitsTheRate(t), windowPasses(t), tellsWhatIsLeft(t), allowsManyUntold(t));
+    },
+
+    async 'Shut down in order'(t) {
+      const health = await t.get('/health');
+      health.expectStatus(200, [
+        {
+          if: (a) => a.status === 404,
+          diagnosis: 'no-health',
+          message:
+            'GET /health found nothing. The health check of your graceful shutdown lesson answers it, before the files are looked at.',
+        },
+      ]);
+      health.expectJSON({ status: 'ok' });
+      const healthy = await t.get('/healthy');
+      healthy.expect(healthy.status !== 200, {
+        diagnosis: 'health-for-other-paths',
+        message:
+          'GET /healthy is another path than /health, and there is no such file. Compare the whole path.',
+        expected: 'status 404',
+        actual: `status 200: ${brief(healthy.text)}`,
+      });
+      // Windows ends a process that is sent a signal, so there only the health check is judged.
+      const stopping =
+        process.platform === 'win32' ? [] : [stopsUnderLoad(t), endsAtTheDeadline(t)];
+      await inOrder(healthIsNotLimited(t), ...stopping);
+    },
   },
-});
+  { copies: 7 },
+);

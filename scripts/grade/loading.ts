@@ -7,16 +7,13 @@ import {
   existsSync,
   mkdirSync,
   readdirSync,
-  readFileSync,
   realpathSync,
   symlinkSync,
-  writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import { projectRoot } from '../kernel/course.ts';
 import { stripsTypes } from '../kernel/program.ts';
-import { cacheName, strip } from '../kernel/strip.mjs';
+import { strip } from '../kernel/strip.cjs';
 
 /** Needed where a submission's file cannot be read by Node: the library says why. */
 export const stripper = withoutLinks(join(projectRoot, 'node_modules/amaro'));
@@ -29,7 +26,7 @@ function withoutLinks(path: string): string {
 const loaderDir = (stage: string): string => join(stage, '.loader/scripts/grade');
 
 /** Lays the loader out in the staged folder, and strips what it holds ahead of time: a start does not pay for it. */
-export async function prepareLoader(stage: string): Promise<void> {
+export function prepareLoader(stage: string): void {
   if (stripsTypes) return;
   const dir = loaderDir(stage);
   const cache = join(stage, '.loader/.workbook/strip');
@@ -37,18 +34,15 @@ export async function prepareLoader(stage: string): Promise<void> {
     mkdirSync(dir, { recursive: true });
     mkdirSync(cache, { recursive: true });
     mkdirSync(join(stage, '.loader/node_modules'));
-    for (const file of ['strip.mjs', 'strip-hook.mjs', 'strip-register.mjs'])
+    for (const file of ['strip.cjs', 'strip-hook.mjs', 'strip-register.cjs'])
       copyFileSync(join(projectRoot, 'scripts/kernel', file), join(dir, file));
-    copyFileSync(join(import.meta.dirname, 'loader.mjs'), join(dir, 'loader.mjs'));
+    copyFileSync(join(import.meta.dirname, 'loader.cjs'), join(dir, 'loader.cjs'));
     symlinkSync(stripper, join(stage, '.loader/node_modules/amaro'), 'junction');
   }
   for (const file of readdirSync(join(stage, 'lessons'), { recursive: true, encoding: 'utf8' })) {
     if (!file.endsWith('.ts')) continue;
-    const path = join(stage, 'lessons', file);
-    const cached = join(cache, cacheName(readFileSync(path, 'utf8')));
-    if (existsSync(cached)) continue;
     try {
-      writeFileSync(cached, await strip(path));
+      strip(join(stage, 'lessons', file), cache);
     } catch {
       // It does not compile: its own start says so.
     }
@@ -62,8 +56,8 @@ export async function prepareLoader(stage: string): Promise<void> {
  * half as much, and a sandbox around the process loses nothing by it
  */
 export function withLoader(stage: string, words: string[], inThread = false): string[] {
-  const at = words.findIndex((word) => word.endsWith('strip-register.mjs'));
+  const at = words.findIndex((word) => word.endsWith('strip-register.cjs'));
   if (at < 0) return words;
-  const staged = words.with(at, pathToFileURL(join(loaderDir(stage), 'loader.mjs')).href);
+  const staged = words.with(at, join(loaderDir(stage), 'loader.cjs'));
   return inThread ? ['--expose-internals', ...staged] : staged;
 }

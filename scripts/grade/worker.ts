@@ -52,7 +52,7 @@ let built = '';
 for await (const line of createInterface({ input: process.stdin })) {
   const job = JSON.parse(line) as Job;
   try {
-    await prepareLoader(job.stage);
+    prepareLoader(job.stage);
     if (job.tier === 'namespaces' && built !== job.stage) {
       buildRoot(job.root, job.stage, job.hidden);
       built = job.stage;

@@ -19,8 +19,10 @@ export interface JudgeOptions {
   seed?: number;
   /** Whose program it is: the learner's own may be watched from inside. */
   trusted?: boolean;
-  /** A process that waits at its gate for this lesson and target. */
-  prepared?: Program | undefined;
+  /** Processes that wait at their gate for this lesson and target: see `prepare`. */
+  prepared?: Program[] | undefined;
+  /** Starts what the steps will need before they ask for it: somebody waits. */
+  ahead?: boolean;
   /** See `StartOptions.wrap`. */
   wrap?: StartOptions['wrap'];
   env?: Record<string, string>;
@@ -37,11 +39,15 @@ export interface JudgeOptions {
   /** Cancels the run: `judge` then rejects with the signal's reason. */
   signal?: AbortSignal;
   onStep?: (step: StepResult) => void;
+  /** Told of each process that a step starts besides the program. */
+  onCopy?: () => void;
 }
 
 /** A step that takes longer than this is our own fault; every wait inside it is bounded as well. */
 const stepMs = 60_000;
 const budget = { ms: 1800, limitMs: 1000, hurriedMs: 350 };
+/** So many processes are kept ready for the steps; more would take the processor from the program that is being asked. */
+const readyAhead = 2;
 
 /** How the program of a lesson is started. */
 export function startOptions(
@@ -61,9 +67,14 @@ export function startOptions(
   };
 }
 
-/** Starts a process that waits at its gate, for the next `judge` of this lesson and target. */
-export function prepare(lesson: Lesson, target: string): Program {
-  return new Program(startOptions(lesson, findTarget(target)));
+/**
+ * Starts processes that wait at their gate, for the next `judge` of this lesson and target: the program, and some copies.
+ * @param copies how many the lesson's steps start: see `Suite`
+ */
+export function prepare(lesson: Lesson, target: string, copies = 0): [Program, ...Program[]] {
+  const options = startOptions(lesson, findTarget(target));
+  const others = Array.from({ length: Math.min(copies, readyAhead) }, () => new Program(options));
+  return [new Program(options), ...others];
 }
 
 /**
@@ -87,7 +98,7 @@ export async function judge(suite: Suite, options: JudgeOptions = {}): Promise<R
   };
   const run = new Run(suite, target, options, result.seed);
   // Without its program, what a step waits for is over at once.
-  const cancel = (): void => void run.end();
+  const cancel = (): void => void run.stop();
   options.signal?.addEventListener('abort', cancel);
   try {
     // Of somebody else's program the steps count that pass, whatever it stands on: see below.
@@ -112,7 +123,7 @@ export async function judge(suite: Suite, options: JudgeOptions = {}): Promise<R
     options.signal?.removeEventListener('abort', cancel);
     result.durationMs = Math.round(performance.now() - began);
     // The processes are ended while the verdict is read; the reaper sees to it that they are.
-    const ending = Promise.all([run.end(), options.prepared?.stop()]);
+    const ending = Promise.all([run, ...(options.prepared ?? [])].map((one) => one.stop()));
     if (!options.endLater) await ending;
   }
   options.signal?.throwIfAborted();
@@ -131,6 +142,9 @@ class Run implements Bench {
   readonly #start: StartOptions;
   #current: Program | undefined;
   #prepared: Program | undefined;
+  /** Copies that wait at their gate for the steps, and how many of them are still to be started. */
+  readonly #ready: Program[];
+  #toCome: number;
   /** Programs that the step in hand has started besides. */
   #others: Program[] = [];
   /** Whether a step has failed by running out of time. */
@@ -149,7 +163,10 @@ class Run implements Bench {
     const { trusted } = this;
     const env = suite.env?.({ trusted, cwd: this.#start.cwd, random: random(`${seed}/env`) });
     if (env) this.#start.env = { ...this.#start.env, ...env };
-    this.#prepared = options.prepared;
+    const [prepared, ...ready] = options.prepared ?? [];
+    this.#prepared = prepared;
+    this.#ready = ready;
+    this.#toCome = options.ahead && this.trusted ? (suite.copies ?? 0) - ready.length : 0;
   }
 
   program(): Program {
@@ -163,7 +180,25 @@ class Run implements Bench {
     const prepared = this.#prepared;
     this.#prepared = undefined;
     this.#current = await startListening(this.#start, this.root, prepared);
+    this.#lookAhead();
     return this.#current;
+  }
+
+  #lookAhead(): void {
+    for (; this.#toCome > 0 && this.#ready.length < readyAhead; this.#toCome--)
+      this.#ready.push(new Program(this.#start));
+  }
+
+  /** A copy that is ready or, where there is none, a new one. */
+  #copy(options: StartOptions): Program {
+    const ready = options.args ? undefined : this.#ready.shift();
+    if (!ready) {
+      this.#toCome--;
+      return new Program(options);
+    }
+    this.#lookAhead();
+    Object.assign(ready.options, options);
+    return ready;
   }
 
   restart(): Promise<Program> {
@@ -171,6 +206,7 @@ class Run implements Bench {
   }
 
   async start(request: StartRequest): Promise<Program> {
+    this.#options.onCopy?.();
     const options: StartOptions = {
       ...this.#start,
       env: { ...this.#start.env, ...request.env },
@@ -178,18 +214,22 @@ class Run implements Bench {
       ...(request.cwd && { cwd: request.cwd }),
     };
     if (request.expectListening === false) {
-      const program = new Program(options);
+      const program = this.#copy(options);
       this.#others.push(program);
       await program.go(Number(request.env?.['PORT'] ?? 0), request.env);
       return program;
     }
-    const program = await startListening(options, this.root);
+    const prepared = this.trusted ? this.#copy(options) : undefined;
+    const program = await startListening(options, this.root, prepared);
     this.#others.push(program);
     return program;
   }
 
-  async end(): Promise<void> {
-    await Promise.all([this.#current, ...this.#others].map(async (program) => program?.stop()));
+  /** Ends all that runs. */
+  async stop(): Promise<void> {
+    this.#toCome = 0;
+    const all = [this.#current, ...this.#others, ...this.#ready.splice(0)];
+    await Promise.all(all.map(async (program) => program?.stop()));
     this.#current = undefined;
     this.#others = [];
   }

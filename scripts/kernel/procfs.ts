@@ -22,6 +22,9 @@ const read = (path: string): string | undefined => {
   }
 };
 
+/** Whether this system tells. */
+export const known = existsSync('/proc/self/status');
+
 /** Resident memory in bytes. */
 export function memory(pid: number): number | undefined {
   const kilobytes = /^VmRSS:\s+(\d+) kB/m.exec(read(`/proc/${pid}/status`) ?? '')?.[1];

@@ -15,7 +15,7 @@ import { UsageError } from './failure.ts';
 import { patiently } from './patience.ts';
 import * as procfs from './procfs.ts';
 import { adopt, killGroup, release } from './reaper.ts';
-import { strip } from './strip.mjs';
+import { strip } from './strip.cjs';
 
 export interface Exit {
   code: number | null;
@@ -74,9 +74,9 @@ export const stripsTypes = Boolean((process.features as { typescript?: unknown }
 
 export const loaderWords: readonly string[] = stripsTypes
   ? []
-  : ['--import', pathToFileURL(join(import.meta.dirname, 'strip-register.mjs')).href];
+  : ['--require', join(import.meta.dirname, 'strip-register.cjs')];
 
-/** The same for what is ours or the learner's own: a start without a worker. See strip-register.mjs. */
+/** The same for what is ours or the learner's own: a start without a worker. See strip-register.cjs. */
 export const trustedLoaderWords: readonly string[] = stripsTypes
   ? []
   : ['--expose-internals', ...loaderWords];
@@ -93,7 +93,8 @@ export const runWords = (file: string): string[] => [
 function nodeWords(options: StartOptions): string[] {
   const words = [
     process.execPath,
-    `--max-old-space-size=${bounds.heapMegabytes}`,
+    // A flag of V8 makes it refuse its cache of Node's own code, and each start dearer: where memory is watched, it isn't needed.
+    ...(procfs.known ? [] : [`--max-old-space-size=${bounds.heapMegabytes}`]),
     '--disable-warning=ExperimentalWarning',
   ];
   if (options.trusted) {
@@ -211,7 +212,8 @@ export class Program {
 
   /** Starts the process. A trusted program waits at its gate until `go`; another runs at once, with `port`. */
   constructor(options: StartOptions, port = 0) {
-    this.options = options;
+    // At the gate they may still change, for this process alone.
+    this.options = { ...options };
     this.port = port;
     const [name = '', value = ''] = this.#mark.split('=');
     const words = nodeWords(options);
@@ -373,22 +375,30 @@ export class Program {
   }
 
   /** What can't be stripped is left to the program: it dies of it with the words that the learner should read. */
-  async #stripped(): Promise<void> {
+  #strip(): void {
     const { sources = [], trusted } = this.options;
-    if (!stripsTypes && trusted) await Promise.allSettled(sources.map(strip));
+    if (stripsTypes || !trusted) return;
+    for (const source of sources) {
+      try {
+        strip(source);
+      } catch {
+        // See above.
+      }
+    }
   }
 
-  /** Opens the gate: the program's own code runs from here, with this port and environment. */
+  /** Opens the gate: the program's own code runs from here, with this port and environment, in the folder of its options. */
   async go(port: number, env: Environment = {}): Promise<void> {
     this.port = port;
-    await Promise.all([this.ready(), this.#stripped()]);
+    this.#strip();
+    await this.ready();
     this.#goAt = performance.now();
     this.#watch = setInterval(() => {
       if ((procfs.memoryBelow(this.pid) ?? 0) > bounds.maxMemory) this.#break('memory');
     }, 50);
     this.#watch.unref();
     if (this.options.trusted)
-      this.#say({ go: { ...this.options.env, PORT: String(port), ...env } });
+      this.#say({ go: { ...this.options.env, PORT: String(port), ...env }, cwd: this.options.cwd });
   }
 
   /** Milliseconds since the program's own code began to run. */

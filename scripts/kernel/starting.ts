@@ -33,7 +33,7 @@ export async function startListening(
     prepared = undefined;
     try {
       // A prepared process was started before this run's environment was known.
-      program.options.env = options.env;
+      Object.assign(program.options, { env: options.env, cwd: options.cwd });
       await program.go(port);
       program.sample();
       if (options.trusted) await witnessed(program);

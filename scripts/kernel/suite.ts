@@ -1,4 +1,5 @@
 /** A lesson's suite: one function for each step of its manifest. */
+import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { allLessons, type Lesson } from './course.ts';
 import { UsageError } from './failure.ts';
@@ -10,6 +11,8 @@ export type StepTest = (t: Trial) => Promise<void>;
 export interface SuiteOptions {
   /** Whether ordinary requests follow each other on one connection, as a browser's do; otherwise each has its own. */
   keepAlive?: boolean;
+  /** How many more processes of the program the steps start, all in all, where every step passes. */
+  copies?: number;
   /** What the program finds in its environment, made anew for each run before the program starts. */
   env?: (run: Place) => Record<string, string>;
 }
@@ -64,7 +67,8 @@ function register(made: Suite): void {
   void test(`${made.lesson.name} against ${target}`, async (context) => {
     const { judge } = await import('./judge.ts');
     const { StepFailure } = await import('./failure.ts');
-    const result = await judge(made, { target });
+    let copies = 0;
+    const result = await judge(made, { target, onCopy: () => copies++ });
     if (result.status === 'error') throw new Error(`${result.diagnosis}: ${result.message}`);
     for (const step of result.steps) {
       await context.test(`step ${step.step}: ${step.title}`, () => {
@@ -74,5 +78,10 @@ function register(made: Suite): void {
         throw Object.assign(failure, { expected, actual, exchange });
       });
     }
+    // Windows has no signals to send: there the steps start fewer.
+    if (result.status === 'pass' && process.platform !== 'win32')
+      await context.test('it says how many copies it starts', () =>
+        assert.equal(copies, made.copies ?? 0),
+      );
   });
 }

@@ -2,7 +2,7 @@
 // It holds the program at a gate until the kernel says go, and tells the kernel over file descriptor 3
 // what happens inside: what listens, whether anything is still to be done, how the process ends. The kernel's
 // own words come over file descriptor 4: said to a process that has just died, they must not lose its last ones.
-// It changes nothing that a program can see but PORT and the environment that the kernel sends.
+// It changes nothing that a program can see but PORT and the environment that the kernel sends, and the folder it runs in.
 import { ChildProcess } from 'node:child_process';
 import fs from 'node:fs';
 import module from 'node:module';
@@ -73,6 +73,7 @@ await new Promise((go) => {
         gone.abort();
         void rehearsing.then(() => {
           Object.assign(process.env, message.go);
+          if (message.cwd !== process.cwd()) process.chdir(message.cwd);
           line.unref();
           go(undefined);
         });

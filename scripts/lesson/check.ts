@@ -1,6 +1,6 @@
 /** Checks one lesson: once, or again on every save. */
 import { loadSuite } from '../kernel/catalogue.ts';
-import { judge } from '../kernel/judge.ts';
+import { judge, prepare } from '../kernel/judge.ts';
 import { isProven, readProgress, recordResult } from '../progress.ts';
 import { styleFor } from '../show/style.ts';
 import { verdict } from '../show/verdict.ts';
@@ -20,8 +20,12 @@ export async function check(word: string | undefined, flags: Flags): Promise<num
   const target = flags.target ?? 'lessons';
   const greeting =
     target === 'lessons' && !flags.json ? welcome(readProgress(), lesson, word === undefined) : [];
+  // The program starts while its suite is loaded.
+  const prepared = prepare(lesson, target);
   const result = await judge(await loadSuite(lesson), {
     target,
+    prepared,
+    ahead: true,
     ...(target === 'lessons' && { proven: (earlier) => isProven(readProgress(), earlier) }),
     ...(flags.seed !== undefined && { seed: flags.seed }),
   });

@@ -8,7 +8,7 @@ import { UsageError } from '../kernel/failure.ts';
 import { judge, prepare } from '../kernel/judge.ts';
 import { stripsTypes, type Program } from '../kernel/program.ts';
 import type { Result } from '../kernel/result.ts';
-import { warmUp } from '../kernel/strip.mjs';
+import { warmUp } from '../kernel/strip.cjs';
 import type { Flags } from '../lesson/flags.ts';
 import { hintLines, nextHint } from '../lesson/hint.ts';
 import { resetLesson } from '../lesson/reset.ts';
@@ -62,7 +62,8 @@ class Loop {
   #question: { text: string; yes: () => void } | undefined;
   #list = new LessonList();
 
-  #spare: Program | undefined;
+  /** Processes at their gate, for the next save. */
+  #ready: Program[] = [];
   #judging: AbortController | undefined;
   #types: TypeCheck | undefined;
   #watching: Watching | undefined;
@@ -105,7 +106,7 @@ class Loop {
       this.#judging?.abort();
       this.#types?.stop();
       this.#watching?.close();
-      await Promise.all([this.#spare?.stop(), this.#server?.stop()]);
+      await Promise.all([...this.#ready, this.#server].map(async (one) => one?.stop()));
       stdin.off('keypress', onKey);
       stdin.setRawMode(false);
       stdin.pause();
@@ -132,8 +133,7 @@ class Loop {
     this.#trouble = undefined;
     this.#hint = [];
     this.#remarks = [];
-    void this.#spare?.stop();
-    this.#spare = undefined;
+    for (const program of this.#ready.splice(0)) void program.stop();
     void this.#server?.stop();
     this.#server = undefined;
     this.#watch();
@@ -160,11 +160,11 @@ class Loop {
     this.#types?.stop();
     const judging = (this.#judging = new AbortController());
     const lesson = this.#lesson;
-    const prepared = this.#spare;
-    this.#spare = undefined;
+    const prepared = this.#ready.splice(0);
     try {
       const result = await judge(await loadSuite(lesson), {
         prepared,
+        ahead: true,
         signal: judging.signal,
         endLater: true,
         proven: (earlier) => isProven(readProgress(), earlier),
@@ -180,6 +180,7 @@ class Loop {
       this.#draw();
       recordResult(lesson, result);
     } catch (error) {
+      for (const program of prepared) void program.stop();
       if (judging.signal.aborted) return;
       this.#result = undefined;
       this.#trouble =
@@ -188,11 +189,14 @@ class Loop {
           : `The workbook itself failed; this is not your fault. ${error instanceof Error ? error.stack : String(error)}`;
       this.#draw();
     }
-    // The learner reads now: make the next process ready, then look at the types.
-    if (lesson !== this.#lesson) return;
+    // The learner reads now: make the next processes ready, then look at the types.
     try {
-      this.#spare = prepare(lesson, 'lessons');
-      await Promise.all([this.#spare.rehearse(), stripsTypes || warmUp()]);
+      const { copies } = await loadSuite(lesson);
+      if (judging.signal.aborted || lesson !== this.#lesson) return;
+      this.#ready = prepare(lesson, 'lessons', copies);
+      const [program] = this.#ready;
+      if (!stripsTypes) warmUp();
+      await program?.rehearse();
       if (judging.signal.aborted) return;
       this.#types = checkTypes(lesson, (remarks) => {
         this.#remarks = remarks;
@@ -200,7 +204,7 @@ class Loop {
       });
     } catch {
       // Without it the next verdict takes longer, and nothing else.
-      this.#spare = undefined;
+      this.#ready = [];
     }
   }
 

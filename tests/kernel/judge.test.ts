@@ -143,12 +143,12 @@ for (const [what, line, wanted] of [
         join(dir, lesson.name, 'server.ts'),
         `import http from 'node:http';\nconst server = http.createServer((_req, res) => res.end());\n${line}\n`,
       );
-      const prepared = prepare(lesson, dir);
-      await prepared.rehearse();
       const run = async (t: Trial): Promise<void> => {
         await t.get('/');
       };
       const suite = { lesson, steps: [{ title: 'Step', run }] };
+      const prepared = prepare(lesson, dir);
+      await prepared[0].rehearse();
       const result = await judge(suite, { target: dir, prepared });
       assert.equal(result.diagnosis ?? undefined, wanted, result.message ?? '');
       assert.equal(result.status, wanted ? 'error' : 'pass');

@@ -1,9 +1,8 @@
-/** The name under which the stripped form of a source text is kept. */
-export function cacheName(source: string): string;
 /** Loads the library that strips, so that the next `strip` is quick. */
-export function warmUp(): Promise<void>;
+export function warmUp(): void;
 /**
  * A TypeScript file as JavaScript, with every letter at its place.
+ * @param cache the folder in which it is kept; the project's own unless another is named
  * @throws SyntaxError in Node's own words, with the file and the line
  */
-export function strip(path: string): Promise<string>;
+export function strip(path: string, cache?: string): string;
