@@ -209,8 +209,7 @@ async function served(t: Trial): Promise<Tree> {
     if (serving) return serving;
     const { trusted = true, cwd } = t.program.options;
     tree ??= plant({ trusted, cwd, random: t });
-    t.program.options.env = { ...t.program.options.env, STATIC_ROOT: tree.root };
-    await t.restart();
+    await t.restart({ STATIC_ROOT: tree.root });
   }
   throw new Error('the program could not be started on the folder of this run');
 }

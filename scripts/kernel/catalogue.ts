@@ -35,12 +35,16 @@ export interface Specimen {
   diagnoses: string[];
   /** Whether this machine can show it. */
   applies: boolean;
-  /** Whether it is one of the few of its step that a quick look takes, and whose transcript is kept: each has another diagnosis. */
+  /**
+   * Whether it is one of those that a quick look takes: of the wrong ones a few of each step, each with another diagnosis,
+   * whose transcripts are kept.
+   */
   representative: boolean;
 }
 
-/** So many wrong programs stand for a step; fewer where each verdict has to wait for something. */
-const representativesPerStep = ({ waits }: Lesson): number => (waits === undefined ? 2 : 1);
+/** So many wrong programs stand for a step, and so many right ones for the lesson; fewer where each verdict has to wait for something. */
+const representatives = ({ waits }: Lesson): { wrong: number; valid: number } =>
+  waits === undefined ? { wrong: 2, valid: Infinity } : { wrong: 1, valid: 4 };
 
 const header = { wrong: /^\/\/ Wrong: (.+)$/m, valid: /^\/\/ Right: (.+)$/m };
 
@@ -80,11 +84,13 @@ export async function specimens(lesson: Lesson, kind: 'wrong' | 'valid'): Promis
       };
     }),
   );
-  const most = representativesPerStep(lesson);
+  const most = representatives(lesson);
+  if (kind === 'valid')
+    for (const specimen of found.slice(0, most.valid)) specimen.representative = true;
   for (const specimen of found) {
     const [diagnosis = ''] = specimen.diagnoses;
     const count = taken.get(specimen.step) ?? 0;
-    if (kind !== 'wrong' || seen.has(diagnosis) || count >= most) continue;
+    if (kind !== 'wrong' || seen.has(diagnosis) || count >= most.wrong) continue;
     specimen.representative = true;
     seen.add(diagnosis);
     taken.set(specimen.step, count + 1);
@@ -177,7 +183,7 @@ export interface Proof {
   /** What was judged, such as `wrong/no-end` or `stub`. */
   name: string;
   result: Result | null;
-  /** Whether it is one of the wrong programs that stand for their step. */
+  /** See `Specimen`. */
   representative: boolean;
   /** What is wrong with the verdict; undefined when it is right. */
   complaint: string | undefined;
@@ -186,7 +192,7 @@ export interface Proof {
 export interface ProofOptions extends JudgeOptions {
   /** Only programs whose name holds this text. */
   only?: string;
-  /** Of the wrong programs, only a few of each step. */
+  /** Only those that a quick look takes: see `Specimen`. */
   sample?: boolean;
   /** How many are judged at once. */
   jobs?: number;
@@ -231,7 +237,7 @@ export async function prove(lesson: Lesson, options: ProofOptions = {}): Promise
   });
   for (const kind of ['valid', 'wrong'] as const) {
     for (const specimen of await specimens(lesson, kind)) {
-      if (!specimen.applies || (sample && kind === 'wrong' && !specimen.representative)) continue;
+      if (!specimen.applies || (sample && !specimen.representative)) continue;
       work.push({
         name: `${kind}/${specimen.slug}`,
         representative: specimen.representative,

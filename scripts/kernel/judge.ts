@@ -201,7 +201,8 @@ class Run implements Bench {
     return ready;
   }
 
-  restart(): Promise<Program> {
+  restart(env?: Record<string, string>): Promise<Program> {
+    if (env) this.#start.env = { ...this.#start.env, ...env };
     return this.#fresh();
   }
 

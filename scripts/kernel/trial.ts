@@ -43,7 +43,7 @@ export interface Bench {
   readonly limitMs: number;
   /** A program that listens; starts one when there is none. */
   program(): Program;
-  restart(): Promise<Program>;
+  restart(env?: Record<string, string>): Promise<Program>;
   start(options: StartRequest): Promise<Program>;
 }
 
@@ -101,9 +101,9 @@ export class Trial {
     return this.#bench.start(options);
   }
 
-  /** Ends the program under test and starts it anew. */
-  restart(): Promise<Program> {
-    return this.#bench.restart();
+  /** Ends the program under test and starts it anew; what it then finds in its environment besides, it finds in this run from now on. */
+  restart(env?: Record<string, string>): Promise<Program> {
+    return this.#bench.restart(env);
   }
 
   /** What a program printed on standard error, without Node's own lines: the error with the learner's line, or the text. */
