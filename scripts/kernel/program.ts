@@ -36,9 +36,6 @@ export interface StartOptions {
   wrap?: (node: string[]) => string[];
 }
 
-/** So many requests make Node's HTTP code quick. */
-const rehearsals = 600;
-
 export const bounds = {
   /** A program must listen within this time, in ms. */
   startMs: 2000,
@@ -181,7 +178,8 @@ export class Program {
   readonly #mark = `WORKBOOK_PROGRAM=${randomBytes(8).toString('hex')}`;
   readonly #atGate: Promise<void>;
   #passGate: () => void = () => {};
-  #rehearsed = false;
+  #rehearsing: number | undefined;
+  #begun = false;
   #watchers = new Set<() => void>();
   #pongs = new Map<number, (work: number) => void>();
   #pings = 0;
@@ -312,7 +310,7 @@ export class Program {
   #hear(line: string): void {
     let message: {
       atGate?: true;
-      rehearsed?: true;
+      rehearsing?: number;
       listening?: unknown;
       child?: number;
       drained?: true;
@@ -326,7 +324,7 @@ export class Program {
       return;
     }
     if (message.atGate) this.#passGate();
-    else if (message.rehearsed) this.#rehearsed = true;
+    else if (message.rehearsing) this.#rehearsing = message.rehearsing;
     else if (message.drained) this.drained = true;
     else if (message.dying) this.rejected = message.dying === 'unhandledRejection';
     else if (message.child && this.children.length < 1000) this.children.push(message.child);
@@ -367,11 +365,23 @@ export class Program {
     }
   }
 
-  /** While nobody waits: lets a process at its gate answer requests of its own, so that the verdict comes sooner. */
-  async rehearse(): Promise<void> {
+  /** Whether it waits at its gate. */
+  get atGate(): boolean {
+    return !this.#begun && this.exit === null;
+  }
+
+  /** Has a process at its gate answer requests by itself, on its `port`, until `endRehearsal` or `go`. False where it can't. */
+  async beginRehearsal(): Promise<boolean> {
     await this.ready();
-    this.#say({ rehearse: rehearsals });
-    await this.when(() => this.#rehearsed, bounds.startMs);
+    this.#say({ rehearse: true });
+    await this.when(() => this.#rehearsing !== undefined || !this.atGate, bounds.startMs);
+    if (this.#rehearsing === undefined || !this.atGate) return false;
+    this.port = this.#rehearsing;
+    return true;
+  }
+
+  endRehearsal(): void {
+    if (this.atGate) this.#say({ rehearse: false });
   }
 
   /** What can't be stripped is left to the program: it dies of it with the words that the learner should read. */
@@ -389,6 +399,7 @@ export class Program {
 
   /** Opens the gate: the program's own code runs from here, with this port and environment, in the folder of its options. */
   async go(port: number, env: Environment = {}): Promise<void> {
+    this.#begun = true;
     this.port = port;
     this.#strip();
     await this.ready();

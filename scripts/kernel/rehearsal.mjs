@@ -1,8 +1,7 @@
-// Requests that a process at its gate answers for itself while nobody waits for it, so that the learner's first ones find
-// Node's HTTP code compiled.
+// What a process at its gate answers while nobody waits for it, so that the learner's first requests find Node's HTTP code
+// compiled. The kernel asks: see rehearsal.ts.
 import { once } from 'node:events';
 import http from 'node:http';
-import net from 'node:net';
 import { format } from 'node:util';
 // What lessons import besides is loaded here only to be there already.
 import 'node:crypto';
@@ -11,9 +10,6 @@ import 'node:path';
 import 'node:stream/promises';
 import 'node:timers/promises';
 import 'node:url';
-
-/** As many connections as the kernel opens side by side. */
-const lanes = 4;
 
 /**
  * What most lessons do with a request, by the method.
@@ -50,21 +46,12 @@ const handlers = {
   },
 };
 
-const body = JSON.stringify({ name: 'a', list: [1, 2, 3] });
-const fields = 'Host: localhost\r\nUser-Agent: a\r\nAccept: */*\r\n';
-const requests = ['GET', 'POST', 'GET', 'PUT', 'GET', 'HEAD'].map((method) => {
-  const head = `${method} /a/b%20c?q=d HTTP/1.1\r\n${fields}`;
-  return handlers[method] === handlers.POST || handlers[method] === handlers.PUT
-    ? `${head}Content-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`
-    : `${head}\r\n`;
-});
-
 /**
- * @param {number} count how many requests
- * @param {(server: net.Server) => void} listen makes it listen on a port of 127.0.0.1 that the system chooses
- * @param {AbortSignal} signal ends it before its time
+ * @param {(server: http.Server) => void} listen makes it listen on a port of 127.0.0.1 that the system chooses
+ * @param {(port: number) => void} told
+ * @param {AbortSignal} signal ends it
  */
-export async function rehearse(count, listen, signal) {
+export async function rehearse(listen, told, signal) {
   // Node makes the standard streams when they are first asked for.
   format('%s', process.stdout.fd + process.stderr.fd);
   const server = http.createServer(async (req, res) => {
@@ -78,21 +65,9 @@ export async function rehearse(count, listen, signal) {
   });
   listen(server);
   await once(server, 'listening');
-  const { port } = /** @type {net.AddressInfo} */ (server.address());
-  let left = count;
-  const lane = async () => {
-    while (left > 0 && !signal.aborted) {
-      const socket = net.connect(port, '127.0.0.1');
-      socket.on('error', () => {});
-      // Some of them follow each other on one connection.
-      for (let i = 0; i < requests.length && left > 0 && !socket.destroyed; i++, left--) {
-        socket.write(requests[i] ?? '');
-        await Promise.race([once(socket, 'data'), once(socket, 'close')]);
-      }
-      socket.destroy();
-    }
-  };
-  await Promise.all(Array.from({ length: lanes }, lane));
+  const address = server.address();
+  if (address !== null && typeof address === 'object') told(address.port);
+  if (!signal.aborted) await once(signal, 'abort');
   server.closeAllConnections();
   server.close();
   await once(server, 'close');

@@ -50,7 +50,7 @@ process.once('beforeExit', () => tell({ drained: true }));
 
 /** The untouched listen: the kernel must not take this port for the learner's. @param {net.Server} server */
 const listenUnseen = (server) => Reflect.apply(listen, server, [0, '127.0.0.1']);
-const gone = new AbortController();
+const over = new AbortController();
 let rehearsing = Promise.resolve();
 
 const line = new net.Socket({ fd: fromKernel, readable: true, writable: false });
@@ -70,7 +70,7 @@ await new Promise((go) => {
       const message = JSON.parse(text.slice(0, end));
       text = text.slice(end + 1);
       if (message.go) {
-        gone.abort();
+        over.abort();
         void rehearsing.then(() => {
           Object.assign(process.env, message.go);
           if (message.cwd !== process.cwd()) process.chdir(message.cwd);
@@ -79,10 +79,13 @@ await new Promise((go) => {
         });
       } else if (message.rehearse) {
         rehearsing = import('./rehearsal.mjs')
-          .then(({ rehearse }) => rehearse(message.rehearse, listenUnseen, gone.signal))
+          .then(({ rehearse }) =>
+            rehearse(listenUnseen, (port) => tell({ rehearsing: port }), over.signal),
+          )
           // Without it the verdict takes longer, and nothing else.
-          .catch(() => {})
-          .then(() => tell({ rehearsed: true }));
+          .catch(() => {});
+      } else if (message.rehearse === false) {
+        over.abort();
       } else if (message.cover) {
         // Before it is killed: a killed process writes no coverage of its own accord.
         v8.takeCoverage();

@@ -7,6 +7,7 @@ import { allLessons, lessonsDir, type Lesson } from '../kernel/course.ts';
 import { UsageError } from '../kernel/failure.ts';
 import { judge, prepare } from '../kernel/judge.ts';
 import { stripsTypes, type Program } from '../kernel/program.ts';
+import { rehearse } from '../kernel/rehearsal.ts';
 import type { Result } from '../kernel/result.ts';
 import { warmUp } from '../kernel/strip.cjs';
 import type { Flags } from '../lesson/flags.ts';
@@ -196,7 +197,7 @@ class Loop {
       this.#ready = prepare(lesson, 'lessons', copies);
       const [program] = this.#ready;
       if (!stripsTypes) warmUp();
-      await program?.rehearse();
+      if (program) await rehearse(program);
       if (judging.signal.aborted) return;
       this.#types = checkTypes(lesson, (remarks) => {
         this.#remarks = remarks;

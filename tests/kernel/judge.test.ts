@@ -6,6 +6,7 @@ import { test } from 'node:test';
 import { layOut } from '../../scripts/kernel/catalogue.ts';
 import { findLesson } from '../../scripts/kernel/course.ts';
 import { judge, prepare } from '../../scripts/kernel/judge.ts';
+import { rehearse } from '../../scripts/kernel/rehearsal.ts';
 import type { StepResult } from '../../scripts/kernel/result.ts';
 import type { Trial } from '../../scripts/kernel/trial.ts';
 
@@ -148,7 +149,7 @@ for (const [what, line, wanted] of [
       };
       const suite = { lesson, steps: [{ title: 'Step', run }] };
       const prepared = prepare(lesson, dir);
-      await prepared[0].rehearse();
+      await rehearse(prepared[0]);
       const result = await judge(suite, { target: dir, prepared });
       assert.equal(result.diagnosis ?? undefined, wanted, result.message ?? '');
       assert.equal(result.status, wanted ? 'error' : 'pass');
