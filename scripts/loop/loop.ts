@@ -1,6 +1,7 @@
 /** The lesson loop: one screen that follows the learner's saves and keys. Nothing in it advances by itself. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setFlagsFromString } from 'node:v8';
 import { emitKeypressEvents, type Key } from 'node:readline';
 import { loadSuite } from '../kernel/catalogue.ts';
 import { allLessons, lessonsDir, type Lesson } from '../kernel/course.ts';
@@ -80,6 +81,8 @@ class Loop {
   }
 
   async run(): Promise<number> {
+    // The loop stands open for hours: room for short-lived objects, once grown, would stay.
+    setFlagsFromString('--semi-space-growth-factor=1');
     const { stdin } = process;
     const over = new Promise<number>((resolve) => (this.#finish = resolve));
     const quit = (): void => this.#quit();
