@@ -13,7 +13,7 @@ import { join } from 'node:path';
 import { scratchProject } from './bench/scratch.ts';
 import { Terminal } from './bench/pty.ts';
 import { writeTable } from './bench/table.ts';
-import { allLessons, findLesson, type Lesson } from './kernel/course.ts';
+import { allLessons, commandWords, findLesson, type Lesson } from './kernel/course.ts';
 import { UsageError } from './kernel/failure.ts';
 import { cleanSolution, solutionSource } from './kernel/stub.ts';
 import { exitWith, words } from './show/exit.ts';
@@ -115,7 +115,7 @@ async function warm(project: string, lesson: Lesson, saves: number, idle: boolea
       join(project, 'lessons', lesson.name, file),
     );
   const terminal = new Terminal(
-    [process.execPath, join(project, 'scripts/run.mjs'), 'lesson', lesson.name],
+    [...commandWords('lesson', project), lesson.name],
     { cwd: project },
   );
   const result: Warm = { times: [], bare: [], idleMemory: 0, idleCpuMs: 0 };

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { text as readAll } from 'node:stream/consumers';
 import { describe, test } from 'node:test';
 import { stripVTControlCharacters } from 'node:util';
-import { allLessons, projectRoot, type Lesson } from '../scripts/kernel/course.ts';
+import { allLessons, commandWords, projectRoot, type Lesson } from '../scripts/kernel/course.ts';
 import { isUnfinished, usesOf } from '../scripts/verify/blocks.ts';
 import { checks } from '../scripts/verify/checks.ts';
 import { isExcerpt, syntaxError, typeErrors, uncheckedTypes } from '../scripts/verify/code.ts';
@@ -825,11 +825,8 @@ describe('npm run verify', { concurrency: true }, () => {
   const verify = async (
     ...args: string[]
   ): Promise<{ status: number | null; stdout: string; stderr: string }> => {
-    const child = spawn(
-      process.execPath,
-      [join(projectRoot, 'scripts/run.mjs'), 'verify', ...args],
-      { timeout: 60_000 },
-    );
+    const [node, ...words] = commandWords('verify');
+    const child = spawn(node, [...words, ...args], { timeout: 60_000 });
     const [[status], stdout, stderr] = await Promise.all([
       once(child, 'close') as Promise<[number | null]>,
       readAll(child.stdout),

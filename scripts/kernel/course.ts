@@ -33,6 +33,14 @@ export interface Lesson extends Manifest {
 }
 
 export const projectRoot = resolve(import.meta.dirname, '../..');
+
+/** The words that run one of the project's commands, as its npm script does. */
+export const commandWords = (name: string, root = projectRoot): [string, ...string[]] => [
+  process.execPath,
+  '--expose-internals',
+  join(root, 'scripts/run.mjs'),
+  name,
+];
 export const lessonsDir = join(projectRoot, 'lessons');
 export const solutionsDir = join(projectRoot, 'solutions');
 

@@ -7,7 +7,7 @@ import { join, resolve } from 'node:path';
 import type { TestContext } from 'node:test';
 import { gradeCommand } from '../../scripts/grade/command.ts';
 import type { GradeResults } from '../../scripts/grade/results.ts';
-import { projectRoot } from '../../scripts/kernel/course.ts';
+import { commandWords, projectRoot } from '../../scripts/kernel/course.ts';
 import { UsageError } from '../../scripts/kernel/failure.ts';
 
 export interface Graded {
@@ -41,14 +41,14 @@ export function startGrading(
   const out = given ?? `${dir}-grades`;
   const temporary = resolve(env['INIT_CWD'] ?? '', `${dir}-tmp`);
   mkdirSync(temporary, { recursive: true });
+  const [node, ...command] = commandWords('grade');
   const words = [
-    join(projectRoot, 'scripts/run.mjs'),
-    'grade',
+    ...command,
     dir,
     ...(given === null ? [] : ['--out', given]),
     ...args,
   ];
-  const child = spawn(process.execPath, words, {
+  const child = spawn(node, words, {
     cwd: projectRoot,
     env: {
       ...process.env,

@@ -16,7 +16,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { scratchProject } from '../../scripts/bench/scratch.ts';
 import { Terminal } from '../../scripts/bench/pty.ts';
-import { findLesson } from '../../scripts/kernel/course.ts';
+import { commandWords, findLesson } from '../../scripts/kernel/course.ts';
 import { cleanSolution, solutionSource, stubOf } from '../../scripts/kernel/stub.ts';
 import { plain } from '../../scripts/show/style.ts';
 
@@ -41,7 +41,7 @@ function save(text: string): void {
 }
 
 const open = (words: string[] = [lesson.name], env: Record<string, string> = {}): Terminal =>
-  new Terminal([process.execPath, join(project.dir, 'scripts/run.mjs'), 'lesson', ...words], {
+  new Terminal([...commandWords('lesson', project.dir), ...words], {
     cwd: project.dir,
     rows: 44,
     env,
