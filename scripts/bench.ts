@@ -114,10 +114,9 @@ async function warm(project: string, lesson: Lesson, saves: number, idle: boolea
       join(project, 'solutions', lesson.name, file),
       join(project, 'lessons', lesson.name, file),
     );
-  const terminal = new Terminal(
-    [...commandWords('lesson', project), lesson.name],
-    { cwd: project },
-  );
+  const terminal = new Terminal([...commandWords('lesson', project), lesson.name], {
+    cwd: project,
+  });
   const result: Warm = { times: [], bare: [], idleMemory: 0, idleCpuMs: 0 };
   try {
     const verdict = (text: string): boolean => plain(text).includes('Lesson done.');

@@ -1,6 +1,6 @@
 /**
  * The tests are themselves tested: right programs pass, wrong ones fail at their step for their reason, stubs are not done
- * yet. Here a few wrong programs of each step are judged; "npm run verify" judges them
+ * yet. Here a few programs of each lesson are judged; "npm run verify" judges them
  * all, as does WORKBOOK_CATALOGUE=all, and compares what the terminal says with the golden transcripts.
  */
 import assert from 'node:assert/strict';

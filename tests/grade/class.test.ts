@@ -11,7 +11,7 @@ import { memory } from '../../scripts/kernel/procfs.ts';
 import { generateClass } from './people.ts';
 import { grade, processesWith, resultsOf, scratch, startGrading, withoutTimes } from './run.ts';
 
-const size = Number(process.env['WORKBOOK_CLASS'] ?? 7);
+const size = Number(process.env['WORKBOOK_CLASS'] ?? 6);
 const all = process.env['WORKBOOK_CLASS_LESSONS'] === 'all';
 const lessons = all ? allLessons() : [findLesson('request-anatomy')];
 const limit = size * lessons.length * 10_000 + 60_000;

@@ -42,12 +42,7 @@ export function startGrading(
   const temporary = resolve(env['INIT_CWD'] ?? '', `${dir}-tmp`);
   mkdirSync(temporary, { recursive: true });
   const [node, ...command] = commandWords('grade');
-  const words = [
-    ...command,
-    dir,
-    ...(given === null ? [] : ['--out', given]),
-    ...args,
-  ];
+  const words = [...command, dir, ...(given === null ? [] : ['--out', given]), ...args];
   const child = spawn(node, words, {
     cwd: projectRoot,
     env: {
