@@ -18,7 +18,7 @@ Checks lessons, solutions and tests: all of them, or only those of the lessons n
   --seed N       other values in the requests; the transcripts are not compared then
   --help         this text
 
-structure  headings, steps and their titles, hints, stubs, length
+structure  headings, steps and their titles, hints, stubs, length, rows in the tables, numbers of programs
 stray      files that belong nowhere, finished files that differ, solutions that go round the types
 links      links in every Markdown file
 blocks     every code block of every README: compiled, or run and compared

@@ -21,11 +21,13 @@ import { describe as inWords, sorted, type Problem } from '../scripts/verify/pro
 import { checkBlocks } from '../scripts/verify/runblocks.ts';
 import { machineNames, missingFiles, strayFiles, unequalFiles } from '../scripts/verify/stray.ts';
 import {
+  checkCount,
   checkHints,
   checkManifest,
   checkReadme,
   checkStubs,
   checkSuite,
+  checkTables,
   proseWords,
 } from '../scripts/verify/structure.ts';
 import { common, difference, mergeOutput } from '../scripts/verify/wildcards.ts';
@@ -621,6 +623,33 @@ describe('Structure', () => {
       findsOne(checkStubs(lesson, [{ file: 'server.ts', text: stub.replace(from, to) }]), found));
   }
 
+  test('Too few programs', () => {
+    assert.deepEqual(checkCount(lesson, 'wrong', 8), []);
+    findsOne(checkCount(lesson, 'wrong', 7), 'at least 8 wrong programs; this one has 7');
+    findsOne(checkCount(lesson, 'valid', 2), 'at least 3 right programs');
+  });
+
+  test('Tables without the lesson, or with something else about it', () => {
+    const tables: Record<string, string> = {
+      'README.md': '# A\n\n| 2 | [Echo what came](lessons/02-echo/README.md) | Say what came. |\n',
+      'lessons/README.md': '| 2 | [Echo what came](02-echo/README.md) | say what came |\n',
+      'solutions/README.md': `| Echo what came | an hour | ${steps.length} | ${steps.length} | router |\n`,
+    };
+    const read = (file: string): string | undefined => tables[file];
+    assert.deepEqual(checkTables(lesson, read), []);
+    assert.deepEqual(
+      checkTables(lesson, () => undefined),
+      [],
+    );
+    for (const file of Object.keys(tables)) {
+      findsOne(
+        checkTables(lesson, (name) => (name === file ? '' : read(name))),
+        'The table of lessons has no row "| ',
+      );
+    }
+    findsOne(checkTables({ ...lesson, about: 'Say it.' }, read), '| Say it. |"');
+  });
+
   test('Suite: other titles', () =>
     findsOne(checkSuite(lesson, ['One', 'Three']), 'The suite\'s steps are "One", "Three"'));
 });
@@ -684,6 +713,11 @@ describe('Stray files', () => {
     assert.deepEqual(
       problems.map(({ file }) => file),
       ['lessons/02-echo/hints.md'],
+    );
+    const withoutStub = new Set(right.filter((path) => path !== 'lessons/02-echo/server.ts'));
+    findsOne(
+      missingFiles('02-echo', ['server.ts'], withoutStub),
+      '"npm run verify 2 -- --write" makes it from the solution',
     );
   });
 

@@ -65,7 +65,7 @@ export async function specimens(lesson: Lesson, kind: 'wrong' | 'valid'): Promis
       const fails = /^\/\/ Fails: (?:step (\d+)|program), (.+)$/m.exec(text);
       if (!about || (kind === 'wrong' && !fails)) {
         throw new UsageError(
-          `tests/${kind}/${lesson.name}/${name} does not begin with the lines that CONTRIBUTING.md asks for.`,
+          `tests/${kind}/${lesson.name}/${name} does not begin with ${kind === 'wrong' ? '"// Wrong: …" and "// Fails: step 2, no-answer"' : '"// Right: …"'}.`,
         );
       }
       return {

@@ -83,7 +83,10 @@ function register(made: Suite): void {
       await context.test('it says how many copies it starts', () => {
         const said = made.copies ?? 0;
         // On a busy machine a check may want one more.
-        assert.ok(copies >= said && copies <= said + 2, `it says ${said}, and starts ${copies}`);
+        assert.ok(
+          copies >= said && copies <= said + 2,
+          `The steps of tests/${made.lesson.name}.test.ts start ${copies} more processes, and its options say ${said}: suite(name, steps, { copies: ${copies} }).`,
+        );
       });
   });
 }

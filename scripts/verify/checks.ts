@@ -13,10 +13,18 @@ import {
 } from './golden.ts';
 import { checkHeader } from './headers.ts';
 import { checkLinks } from './links.ts';
-import type { Problem } from './problem.ts';
+import { writer, type Problem } from './problem.ts';
 import type { Readme } from './runblocks.ts';
 import { machineNames, missingFiles, strayFiles, unequalFiles } from './stray.ts';
-import { checkHints, checkManifest, checkReadme, checkStubs, checkSuite } from './structure.ts';
+import {
+  checkCount,
+  checkHints,
+  checkManifest,
+  checkReadme,
+  checkStubs,
+  checkSuite,
+  checkTables,
+} from './structure.ts';
 import { staleStubs, stubsOf, writeStubs } from './stubs.ts';
 import { isText, projectFiles, readBytes, readText } from './tree.ts';
 
@@ -41,15 +49,20 @@ export const checks = { structure, stray, links, blocks, catalogue } satisfies R
   Check
 >;
 
-/** Headings, titles, steps, hints, stubs, suites. */
+/** Headings, titles, steps, hints, stubs, suites, rows in tables, numbers of programs. */
 async function structure({ lessons, write, tell }: Scope): Promise<Problem[]> {
-  const paths = new Set(projectFiles());
+  const files = projectFiles();
+  const paths = new Set(files);
   const names = allLessons().map(({ name }) => name);
   const problems: Problem[] = [];
   for (const lesson of lessons) {
     const faults = checkManifest(lesson, names);
-    problems.push(...faults, ...missingFiles(lesson.name, lesson.edits ?? [], paths));
-    if (faults.length > 0) continue; // All that follows is compared with the manifest.
+    problems.push(...faults);
+    if (faults.length > 0) {
+      // All else is compared with the manifest.
+      problems.push(...missingFiles(lesson.name, lesson.edits ?? [], paths));
+      continue;
+    }
     const [readme, hints] = ['README.md', 'hints.md'].map(
       (file) => `lessons/${lesson.name}/${file}`,
     );
@@ -57,8 +70,16 @@ async function structure({ lessons, write, tell }: Scope): Promise<Problem[]> {
     if (hints && paths.has(hints)) problems.push(...checkHints(lesson, readText(hints)));
     const { stubs, problems: broken } = stubsOf(lesson);
     problems.push(...broken, ...checkStubs(lesson, stubs));
-    if (write) for (const file of await writeStubs(stubs)) tell(`wrote ${file}`);
-    else problems.push(...staleStubs(stubs));
+    if (write) {
+      for (const file of await writeStubs(stubs)) {
+        tell(`wrote ${file}`);
+        paths.add(file);
+      }
+    } else problems.push(...staleStubs(lesson, stubs));
+    problems.push(...missingFiles(lesson.name, lesson.edits, paths));
+    problems.push(...checkTables(lesson, (file) => (paths.has(file) ? readText(file) : undefined)));
+    for (const kind of ['wrong', 'valid'] as const)
+      problems.push(...checkCount(lesson, kind, programsOf(files, kind, lesson).length));
     if (paths.has(`tests/${lesson.name}.test.ts`)) problems.push(...(await suiteProblems(lesson)));
   }
   return problems;
@@ -159,6 +180,10 @@ async function blocks({ lessons, whole, write, tell }: Scope): Promise<Problem[]
       tell(`wrote ${differences.length} outputs in ${readme.file}`);
       return { problems, programs };
     }
+    if (differences.length > 0 && readme.lesson)
+      tell(
+        `${writer(readme.lesson.name, 'write')} puts the real output into ${readme.file}: read it first`,
+      );
     return { problems: [...problems, ...differences], programs };
   });
   return [

@@ -7,7 +7,7 @@ import { projectRoot, type Lesson } from '../kernel/course.ts';
 import type { ExchangeResult, Result } from '../kernel/result.ts';
 import { makeStyle, plain } from '../show/style.ts';
 import { currentStep, verdict } from '../show/verdict.ts';
-import type { Problem } from './problem.ts';
+import { writer, type Problem } from './problem.ts';
 import { common, difference } from './wildcards.ts';
 
 /** Transcripts hold values that come from the seed. */
@@ -116,7 +116,7 @@ export async function checkGolden(
       {
         file: folder,
         line: 0,
-        problem: 'There are no transcripts yet; "npm run verify -- --golden" writes them.',
+        problem: `There are no transcripts yet; ${writer(lesson.name, 'golden')} writes them.`,
       },
     ];
   }
@@ -134,10 +134,10 @@ export async function checkGolden(
       });
   }
   for (const golden of goldens) {
-    let fault = faultOf(golden);
+    let fault = faultOf(lesson, golden);
     for (let look = 1; fault && look < looks; look += 1) {
       const goldensNow = transcriptsOf(lesson, await again(golden.program));
-      fault = faultOf(goldensNow.find(({ file }) => file === golden.file) ?? golden);
+      fault = faultOf(lesson, goldensNow.find(({ file }) => file === golden.file) ?? golden);
     }
     if (fault) problems.push({ file: golden.file, line: 0, problem: fault });
   }
@@ -147,16 +147,15 @@ export async function checkGolden(
     ...stale(lesson, goldens).map((file) => ({
       file,
       line: 0,
-      problem:
-        'No wrong program stands for a diagnosis under this name any more; "npm run verify -- --golden" removes it.',
+      problem: `No wrong program stands for a diagnosis under this name any more; ${writer(lesson.name, 'golden')} removes it.`,
     })),
   ];
 }
 
-function faultOf({ file, lines }: Golden): string | undefined {
+function faultOf(lesson: Lesson, { file, lines }: Golden): string | undefined {
   const path = join(projectRoot, file);
   if (!existsSync(path))
-    return 'This transcript is missing; "npm run verify -- --golden" writes it.';
+    return `This transcript is missing; ${writer(lesson.name, 'golden')} writes it.`;
   const found = difference(readFileSync(path, 'utf8').replaceAll('\r\n', '\n').split('\n'), lines);
   if (!found) return undefined;
   const [was, is] = [found.shown, found.real].map((line) =>
@@ -183,7 +182,7 @@ export async function writeGolden(lesson: Lesson, runs: Proof[][]): Promise<stri
   const written: string[] = [];
   await mkdir(join(projectRoot, 'tests', 'golden', lesson.name), { recursive: true });
   for (const golden of first) {
-    if (!faultOf(golden)) continue;
+    if (!faultOf(lesson, golden)) continue;
     const again = others.map((goldens) => goldens.find(({ file }) => file === golden.file)?.lines);
     const lines = again.reduce<string[]>(
       (sure, next) => (next ? common(sure, next) : sure),

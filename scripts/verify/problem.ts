@@ -13,6 +13,10 @@ export interface Problem {
 export const describe = ({ file, line, problem, warning }: Problem): string =>
   `${file}${line > 0 ? `:${line}` : ''}  ${warning ? 'warning: ' : ''}${problem}`;
 
+/** What writes something for one lesson, for a problem's text: `"npm run verify 3 -- --golden"`. */
+export const writer = (lesson: string, flag: 'write' | 'golden'): string =>
+  `"npm run verify ${Number(lesson.slice(0, 2))} -- --${flag}"`;
+
 /** In the order of files and lines, each once. */
 export function sorted(problems: Problem[]): Problem[] {
   const unique = new Map(problems.map((problem) => [describe(problem), problem]));

@@ -1,5 +1,5 @@
 /** What lies about: each file of lessons/, solutions/ and tests/ has a shape that somebody looks after. */
-import type { Problem } from './problem.ts';
+import { writer, type Problem } from './problem.ts';
 
 const lesson = String.raw`\d\d-[a-z\d]+(?:-[a-z\d]+)*`;
 const program = String.raw`[a-zA-Z][\w-]*\.ts`;
@@ -39,7 +39,14 @@ export function strayFiles(paths: string[], lessons: string[]): Problem[] {
     if (litter.test(file))
       problems.push({ file, line: 0, problem: 'A file that some tool left behind.' });
     else if (/^(?:lessons|solutions|tests)\//.test(file) && !hasShape(file, things, lessons)) {
-      problems.push({ file, line: 0, problem: 'Nothing looks after a file of this name here.' });
+      const named = /^tests\/(?:wrong|valid)\//.test(file)
+        ? ' A program here is NN-name/slug.ts or NN-name/slug/, and a slug has small letters, digits and hyphens.'
+        : '';
+      problems.push({
+        file,
+        line: 0,
+        problem: `Nothing looks after a file of this name here.${named}`,
+      });
     }
   }
   return problems;
@@ -63,7 +70,13 @@ export function missingFiles(name: string, edits: string[], paths: Set<string>):
     `tests/${name}.test.ts`,
   ]
     .filter((file, index, list) => !paths.has(file) && list.indexOf(file) === index)
-    .map((file) => ({ file, line: 0, problem: 'This file is missing.' }));
+    .map((file) => ({
+      file,
+      line: 0,
+      problem: edits.some((edit) => file === `lessons/${name}/${edit}`)
+        ? `This file is missing; ${writer(name, 'write')} makes it from the solution.`
+        : 'This file is missing.',
+    }));
 }
 
 /**

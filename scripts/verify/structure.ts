@@ -57,6 +57,43 @@ export function checkManifest(lesson: Lesson, others: string[]): Problem[] {
   return problems;
 }
 
+/** So many programs a lesson has at least; right ones in as many styles. */
+const fewest = { wrong: 8, valid: 3 };
+
+/** @param count how many programs lie in `tests/wrong/` or `tests/valid/` */
+export function checkCount(lesson: Lesson, kind: 'wrong' | 'valid', count: number): Problem[] {
+  if (count >= fewest[kind]) return [];
+  const what = kind === 'wrong' ? 'wrong programs' : 'right programs, in as many styles';
+  return [
+    {
+      file: `tests/${kind}/${lesson.name}`,
+      line: 0,
+      problem: `A lesson has at least ${fewest[kind]} ${what}; this one has ${count}.`,
+    },
+  ];
+}
+
+/**
+ * The tables that list the lessons have a row for this one, with what the manifest says.
+ * @param read a file's text, or undefined where this copy has none
+ */
+export function checkTables(lesson: Lesson, read: (file: string) => string | undefined): Problem[] {
+  const { name, number, title, about, steps } = lesson;
+  const points = steps.reduce((sum, step) => sum + step.points, 0);
+  // The first "…" of a row stands for what only the table says.
+  const rows = {
+    'README.md': `| ${number} | [${title}](lessons/${name}/README.md) | ${about} |`,
+    'lessons/README.md': `| ${number} | [${title}](${name}/README.md) | … |`,
+    'solutions/README.md': `| ${title} | … | ${points} | ${steps.length} |`,
+  };
+  return Object.entries(rows).flatMap(([file, row]) => {
+    const [beginning = '', end = ''] = row.split('…');
+    const lines = read(file)?.split('\n') ?? [row];
+    if (lines.some((line) => line.startsWith(beginning) && line.includes(end))) return [];
+    return [{ file, line: 0, problem: `The table of lessons has no row "${row}".` }];
+  });
+}
+
 export function checkReadme(lesson: Lesson, source: string): Problem[] {
   const file = `lessons/${lesson.name}/README.md`;
   const markdown = parseMarkdown(source);

@@ -4,7 +4,7 @@ import { cp, mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { projectRoot, type Lesson } from '../kernel/course.ts';
 import { stubOf } from '../kernel/stub.ts';
-import type { Problem } from './problem.ts';
+import { writer, type Problem } from './problem.ts';
 
 export interface Stub {
   /** Relative to the project. */
@@ -37,14 +37,13 @@ const onDisk = ({ file }: Stub): string | null =>
     ? readFileSync(join(projectRoot, file), 'utf8').replaceAll('\r\n', '\n')
     : null;
 
-export const staleStubs = (stubs: Stub[]): Problem[] =>
+export const staleStubs = (lesson: Lesson, stubs: Stub[]): Problem[] =>
   stubs
     .filter((stub) => onDisk(stub) !== null && onDisk(stub) !== stub.text)
     .map(({ file }) => ({
       file,
       line: 0,
-      problem:
-        'This is not the stub that the solution stands for; "npm run verify -- --write" writes it (or you have begun the lesson).',
+      problem: `This is not the stub that the solution stands for; ${writer(lesson.name, 'write')} writes it (or you have begun the lesson).`,
     }));
 
 /** Writes the stubs that differ. What stood there, perhaps somebody's work, is kept in `.workbook/replaced/`. */
