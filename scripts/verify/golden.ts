@@ -52,6 +52,7 @@ const steadyText = (text: string): string =>
     .replace(/(127\.0\.0\.1|localhost):\d{5}\b/g, '$1:…')
     .replace(/\b(ports?"?:?|PORT said|PORT=)( ?)\d{5}\b/g, '$1$2…')
     .replace(/("\w*[pP]ort\w*": ?)\d{4,5}\b/g, '$1…')
+    .replace(/\b(connection from|sentence with) \d{5}\b/g, '$1 …')
     .replace(/\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b/g, '…');
 
 /** Of a server that dies, some clients still see the connection opened and reset, others see it refused. */
