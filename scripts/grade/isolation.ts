@@ -3,7 +3,16 @@
  * stands in every report.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
-import { existsSync, realpathSync } from 'node:fs';
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readlinkSync,
+  realpathSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import { stripsTypes } from '../kernel/program.ts';
 import { stripper, withLoader } from './loading.ts';
@@ -112,6 +121,9 @@ const limits = [
   '--cpu=120',
 ];
 
+/** Of `/dev` there is no more in the sandbox; read only, for their own permissions could be changed through it. */
+const devices = ['null', 'zero', 'urandom', 'random'];
+
 /** What Node and the sandbox's own commands need of the system. */
 const systemFolders = ['/usr', '/bin', '/sbin', '/lib', '/lib64', '/etc/ld.so.cache'];
 
@@ -127,54 +139,66 @@ export function buildRoot(
 ): void {
   const node = realpathSync(process.execPath);
   const there = (paths: string[]): string[] => paths.filter((path) => existsSync(path));
-  const bound = there(folders).map((path) => `${realpathSync(path)}/`);
-  const covered = there(hidden).filter((path) => bound.some((folder) => path.startsWith(folder)));
-  const script = `
-set -e
-root=$1; shift
-mkdir -p "$root"
-mountpoint -q "$root" && umount -R -l "$root"
+  const isLink = (path: string): boolean => lstatSync(path).isSymbolicLink();
+  const needed = there(folders);
+  const inside = needed.map((path) => `${realpathSync(path)}/`);
+  const covered = there(hidden).filter((path) => inside.some((folder) => path.startsWith(folder)));
+  const shell = (script: string, ...args: string[]): void =>
+    void execFileSync('/bin/sh', ['-c', `set -e\nroot=$1; shift\n${script}`, 'sh', root, ...args], {
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
+
+  mkdirSync(root, { recursive: true });
+  shell(`
+umount -R -l "$root" 2>/dev/null || :
 mount -t tmpfs -o size=8m,mode=755 tmpfs "$root"
-mkdir -p "$root/proc" "$root/tmp" "$root/dev"
-mount -t tmpfs -o size=32m,mode=1777 tmpfs "$root/tmp"
-for device in null zero urandom random; do
-  : > "$root/dev/$device"
-  mount --bind "/dev/$device" "$root/dev/$device"
-  for flags in ro,nosuid,noexec ro,nosuid ro; do ! mount -o "remount,bind,$flags" "$root/dev/$device" 2>/dev/null || break; done
-done
-hide=
+mkdir "$root/proc" "$root/tmp" "$root/dev"
+mount -t tmpfs -o size=32m,mode=1777 tmpfs "$root/tmp"`);
+  for (const device of devices) writeFileSync(join(root, 'dev', device), '');
+  for (const path of needed) {
+    const place = join(root, path);
+    mkdirSync(dirname(place), { recursive: true });
+    if (isLink(path)) symlinkSync(readlinkSync(path), place);
+    else if (statSync(path).isDirectory()) mkdirSync(place, { recursive: true });
+    else writeFileSync(place, '');
+  }
+  // Each program that is started takes milliseconds, and this is done for every submission: mount binds and restricts in one.
+  shell(
+    `
+restrict() {
+  mount -o "bind,ro,nosuid,$2" "$1" "$root$1" 2>/dev/null && return
+  # An ordinary user may not take away what the system's own mount allows.
+  mountpoint -q "$root$1" || mount --bind "$1" "$root$1"
+  mount -o remount,bind,ro,nosuid "$root$1" 2>/dev/null || mount -o remount,bind,ro "$root$1"
+}
+for device in ${devices.join(' ')}; do restrict "/dev/$device" noexec || :; done
 for path in "$@"; do
-  case "$path" in --hide) hide=1; continue;; --show) hide=; continue;; esac
-  if [ "$hide" ]; then
-    [ ! -d "$root$path" ] || mount -t tmpfs -o size=1m,mode=755 tmpfs "$root$path"
-    continue
-  fi
-  if [ -L "$path" ]; then mkdir -p "$root$(dirname "$path")"; ln -s "$(readlink "$path")" "$root$path"; continue; fi
-  case "$path" in /usr/*|/bin/*|/lib/*) [ -e "$root$path" ] && continue;; esac
-  if [ -d "$path" ]; then mkdir -p "$root$path"; else mkdir -p "$root$(dirname "$path")"; : > "$root$path"; fi
-  mount --bind "$path" "$root$path"
-  mount -o remount,bind,ro,nosuid,nodev "$root$path" || mount -o remount,bind,ro "$root$path"
+  case "$path" in
+    --hide) verb=hide; continue;;
+    --show) verb=show; continue;;
+  esac
+  case "$verb" in
+    hide)
+      [ ! -d "$root$path" ] || mount -t tmpfs -o size=1m,mode=755 tmpfs "$root$path";;
+    show)
+      case "$path" in /usr/*|/bin/*|/lib/*) [ ! -e "$root$path" ] || continue;; esac
+      if [ -d "$path" ]; then mkdir -p "$root$path"; else mkdir -p "$root\${path%/*}"; : > "$root$path"; fi
+      restrict "$path" nodev;;
+    *)
+      restrict "$path" nodev;;
+  esac
 done
+verb=
 for path in "$@"; do
-  case "$path" in --hide) hide=1; continue;; --show) break;; esac
-  [ -z "$hide" ] || ! mountpoint -q "$root$path" || mount -o remount,bind,ro "$root$path"
+  case "$path" in --hide) verb=hide; continue;; --show) break;; esac
+  [ -z "$verb" ] || ! mountpoint -q "$root$path" || mount -o remount,bind,ro "$root$path"
 done
-mount -o remount,bind,ro "$root"
-`;
-  execFileSync(
-    '/bin/sh',
-    [
-      '-c',
-      script,
-      'sh',
-      root,
-      ...there(folders),
-      '--hide',
-      ...covered,
-      '--show',
-      ...there([node, stage, stripper]),
-    ],
-    { stdio: ['ignore', 'ignore', 'pipe'] },
+mount -o remount,bind,ro "$root"`,
+    ...needed.filter((path) => !isLink(path)),
+    '--hide',
+    ...covered,
+    '--show',
+    ...there([node, stage, stripper]),
   );
 }
 
