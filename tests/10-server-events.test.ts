@@ -681,14 +681,15 @@ interface Handshake {
   connection?: string;
 }
 
-function handshake({
-  target = '/echo',
-  method = 'GET',
-  upgrade = 'websocket',
-  connection = 'Upgrade',
-  ...rest
-}: Handshake = {}): string {
-  const key = 'key' in rest ? rest.key : plainKey();
+function handshake(t: Trial, options: Handshake = {}): string {
+  const {
+    target = '/echo',
+    method = 'GET',
+    upgrade = 'websocket',
+    connection = 'Upgrade',
+    ...rest
+  } = options;
+  const key = 'key' in rest ? rest.key : plainKey(t);
   const version = 'version' in rest ? rest.version : '13';
   return request(
     target,
@@ -727,7 +728,11 @@ function handshakeOf(connection: Connection): Exchange {
 }
 
 /** A key of 16 bytes in base64 in which only letters and digits stand before the padding. */
-const plainKey = (): string => `${randomBytes(11).toString('hex').slice(1)}A==`;
+const plainKey = (t: Trial): string => `${bytes(t, 11).toString('hex').slice(1)}A==`;
+
+/** Random bytes, the same with the same seed. */
+const bytes = (t: Trial, count: number): Buffer =>
+  Buffer.from(Array.from({ length: count }, () => t.int(0, 255)));
 
 /**
  * Sends a handshake, and more in the same packet, and expects to be let in.
@@ -739,9 +744,9 @@ async function shakeHands(
   first: Buffer = Buffer.alloc(0),
   refused?: { diagnosis: string; message: string },
 ): Promise<Connection> {
-  const key = options.key ?? plainKey();
+  const key = options.key ?? plainKey(t);
   const connection = t.connect();
-  await connection.write(Buffer.concat([Buffer.from(handshake({ ...options, key })), first]));
+  await connection.write(Buffer.concat([Buffer.from(handshake(t, { ...options, key })), first]));
   const exchange = await connection.attempt();
   const expected = `101 with Upgrade: websocket, Connection: Upgrade and Sec-WebSocket-Accept: ${sha1(key + guid)}`;
   if (exchange.outcome === 'not-http' || (exchange.received.length > 0 && !exchange.message)) {
@@ -948,7 +953,7 @@ async function expectTurnedAway(
   { options, statuses, what, diagnosis, why, ordinary, offers }: Refusal,
 ): Promise<void> {
   const connection = t.connect();
-  await connection.write(handshake(options));
+  await connection.write(handshake(t, options));
   const exchange = await connection.attempt({
     method: options.method ?? 'GET',
     target: options.target ?? '/echo',
@@ -1532,9 +1537,9 @@ export default suite(
         },
         ...[
           word,
-          randomBytes(20).toString('base64'),
+          bytes(t, 20).toString('base64'),
           '*'.repeat(24),
-          randomBytes(15).toString('base64'),
+          bytes(t, 15).toString('base64'),
         ].map((key) => ({
           options: { key },
           statuses: [400],
@@ -1612,11 +1617,11 @@ export default suite(
       let last: [Exchange, string] | undefined;
       for (const [options, what] of refusedAlso) {
         const connection = t.connect();
-        await connection.write(handshake(options));
+        await connection.write(handshake(t, options));
         const exchange = await connection.attempt();
         connection.reset();
         const hasty = t.connect();
-        await hasty.write(handshake(options));
+        await hasty.write(handshake(t, options));
         hasty.reset();
         last = [exchange, what];
         await expectNobodyDied(t, ...last);
@@ -1920,7 +1925,7 @@ async function speaksWebSocket(t: Trial): Promise<void> {
   another.reset();
   await expectNobodyDied(t, handshakeOf(another), letInWith);
   const gone = t.connect();
-  await gone.write(handshake());
+  await gone.write(handshake(t));
   await t.get('/');
   const exchange = await leave(gone);
   await expectNobodyDied(t, exchange, 'A client sent a WebSocket handshake');

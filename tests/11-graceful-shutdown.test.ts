@@ -392,8 +392,8 @@ async function finishesInFlight(
 ): Promise<void> {
   const copy = await Copy.start(t);
   const { program } = copy;
-  const [one, two] = [`${t.word()}1`, `${t.word()}2`];
-  const [echoTarget, uploadTarget] = [`/echo?${t.word()}`, `/upload?${t.word()}`];
+  const [one, two] = [`${copy.t.word()}1`, `${copy.t.word()}2`];
+  const [echoTarget, uploadTarget] = [`/echo?${copy.t.word()}`, `/upload?${copy.t.word()}`];
   const echo = await beginEcho(copy, echoTarget, one, 'Connection: close');
   const upload = await beginUpload(copy, uploadTarget, 'Connection: close');
   await copy.drain(first);
@@ -401,7 +401,7 @@ async function finishesInFlight(
   let sent = one;
   for (const signal of more) {
     copy.signal(signal);
-    const pieces = [`${t.word()}-${signal}`, `${t.word()}+${signal}`];
+    const pieces = [`${copy.t.word()}-${signal}`, `${copy.t.word()}+${signal}`];
     sent += pieces.join('');
     let alive = true;
     for (const piece of pieces) alive &&= await roundTrip(echo, piece);
@@ -501,7 +501,7 @@ const diagnosisOf = (error: unknown): string =>
 /** An upload of which the rest comes so late must still be answered. */
 async function outlasts(t: Trial, ms: number): Promise<void> {
   const copy = await Copy.start(t);
-  const target = `/upload?${t.word()}`;
+  const target = `/upload?${copy.t.word()}`;
   const upload = await beginUpload(copy, target, 'Connection: close');
   await copy.drain();
   await copy.program.when(() => copy.program.exit !== null, ms - copy.since);
@@ -796,7 +796,7 @@ export default suite(
         ];
         // One has left before: it must not be in the way.
         sockets.pop()?.reset();
-        const target = `/upload?${t.word()}`;
+        const target = `/upload?${copy.t.word()}`;
         const upload = await beginUpload(copy, target, 'Connection: close');
         const { program } = copy;
         if (program.stdout.includes('told to stop')) {
@@ -861,8 +861,8 @@ export default suite(
       // The head of this answer promised to stay before the signal came.
       const promised = async (): Promise<void> => {
         const copy = await Copy.start(t);
-        const [one, two] = [`${t.word()}1`, `${t.word()}2`];
-        const target = `/echo?${t.word()}`;
+        const [one, two] = [`${copy.t.word()}1`, `${copy.t.word()}2`];
+        const target = `/echo?${copy.t.word()}`;
         const echo = await beginEcho(copy, target, one);
         const idle = copy.t.connect();
         await ask(idle, '/');

@@ -63,6 +63,9 @@ const [maxRounds, enough, longMs] = [4, 0.4, 30];
 const order = new WeakMap<Exchange, number>();
 let begun = 0;
 
+/** Which of the processes that a step started it is: its random values must be the same with the same seed. */
+const places = new WeakMap<Program, number>();
+
 export class Trial {
   readonly #bench: Bench;
   readonly #random: Random;
@@ -74,6 +77,7 @@ export class Trial {
   /** Set in a part of `each` that runs beside others: no failure of it counts, so none is explained. */
   #hasty = false;
   #parts: Trial[] = [];
+  #started = 0;
   #stray: Exchange | undefined;
   /** Every exchange of this step, in the order in which they were begun. */
   readonly exchanges: Exchange[];
@@ -93,12 +97,16 @@ export class Trial {
 
   /** A trial of another process of the same program. */
   on(program: Program): Trial {
-    return new Trial(this.#bench, `${program.pid}`, program, this.exchanges);
+    const salt = `${this.#salt}/copy ${places.get(program) ?? 0}`;
+    return new Trial(this.#bench, salt, program, this.exchanges);
   }
 
   /** Starts another process of the same program; it is ended with the step. */
-  start(options: StartRequest = {}): Promise<Program> {
-    return this.#bench.start(options);
+  async start(options: StartRequest = {}): Promise<Program> {
+    const place = ++this.#started;
+    const program = await this.#bench.start(options);
+    places.set(program, place);
+    return program;
   }
 
   /** Ends the program under test and starts it anew; what it then finds in its environment besides, it finds in this run from now on. */
