@@ -16,15 +16,6 @@ const { values, positionals } = words({
   allowPositionals: true,
 });
 
-/** These take longest; begun first, they don't keep everybody waiting at the end. */
-const long = new Set([
-  'catalogue.test.ts',
-  'faults.test.ts',
-  'grade/class.test.ts',
-  'verify.test.ts',
-  'loop/loop.test.ts',
-]);
-
 /** Test files below `tests/`; the programs of the catalogues are none. */
 function testFiles(): string[] {
   const root = join(projectRoot, 'tests');
@@ -33,7 +24,6 @@ function testFiles(): string[] {
     .filter((file) => file.endsWith('.test.ts') && !/^(wrong|valid|attacks|golden)\//.test(file))
     .filter((file) => positionals.length === 0 || positionals.some((word) => file.includes(word)))
     .sort()
-    .sort((one, other) => Number(long.has(other)) - Number(long.has(one)))
     .map((file) => relative(process.cwd(), join(root, file)));
 }
 

@@ -172,6 +172,7 @@ restrict() {
   mount -o remount,bind,ro,nosuid "$root$1" 2>/dev/null || mount -o remount,bind,ro "$root$1"
 }
 for device in ${devices.join(' ')}; do restrict "/dev/$device" noexec || :; done
+verb=need
 for path in "$@"; do
   case "$path" in
     --hide) verb=hide; continue;;
@@ -179,14 +180,13 @@ for path in "$@"; do
   esac
   case "$verb" in
     hide)
-      [ ! -d "$root$path" ] || mount -t tmpfs -o size=1m,mode=755 tmpfs "$root$path";;
+      [ ! -d "$root$path" ] || mount -t tmpfs -o size=1m,mode=755 tmpfs "$root$path"
+      continue;;
     show)
       case "$path" in /usr/*|/bin/*|/lib/*) [ ! -e "$root$path" ] || continue;; esac
-      if [ -d "$path" ]; then mkdir -p "$root$path"; else mkdir -p "$root\${path%/*}"; : > "$root$path"; fi
-      restrict "$path" nodev;;
-    *)
-      restrict "$path" nodev;;
+      if [ -d "$path" ]; then mkdir -p "$root$path"; else mkdir -p "$root\${path%/*}"; : > "$root$path"; fi;;
   esac
+  restrict "$path" nodev
 done
 verb=
 for path in "$@"; do

@@ -35,10 +35,7 @@ export interface Specimen {
   diagnoses: string[];
   /** Whether this machine can show it. */
   applies: boolean;
-  /**
-   * Whether it is one of those that a quick look takes: of the wrong ones a few of each step, each with another diagnosis,
-   * whose transcripts are kept.
-   */
+  /** Whether it is one of those that a quick look takes: of the wrong ones a few of each step, each with another diagnosis. */
   representative: boolean;
 }
 
@@ -183,8 +180,6 @@ export interface Proof {
   /** What was judged, such as `wrong/no-end` or `stub`. */
   name: string;
   result: Result | null;
-  /** See `Specimen`. */
-  representative: boolean;
   /** What is wrong with the verdict; undefined when it is right. */
   complaint: string | undefined;
 }
@@ -204,7 +199,6 @@ export async function prove(lesson: Lesson, options: ProofOptions = {}): Promise
   const { only, sample, jobs = 2, onProof, ...judging } = options;
   const work: {
     name: string;
-    representative?: boolean;
     run: () => Promise<{ result: Result; complaint: string | undefined }>;
   }[] = [];
   const refused = (result: Result): string | undefined => {
@@ -241,7 +235,6 @@ export async function prove(lesson: Lesson, options: ProofOptions = {}): Promise
       if (!specimen.applies || (sample && !specimen.representative)) continue;
       work.push({
         name: `${kind}/${specimen.slug}`,
-        representative: specimen.representative,
         run: async () => {
           const result = await judgeSpecimen(lesson, specimen.path, {
             ...judging,
@@ -259,7 +252,6 @@ export async function prove(lesson: Lesson, options: ProofOptions = {}): Promise
       const { result, complaint: wrong } = await item.run();
       const proof = {
         name: item.name,
-        representative: item.representative ?? false,
         result,
         complaint: wrong,
       };

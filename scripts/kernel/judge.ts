@@ -177,7 +177,7 @@ class Run implements Bench {
   async #fresh(): Promise<Program> {
     await this.#current?.stop();
     this.#current = undefined;
-    const prepared = this.#prepared;
+    const prepared = this.#prepared && adapted(this.#prepared, this.#start);
     this.#prepared = undefined;
     this.#current = await startListening(this.#start, this.root, prepared);
     this.#lookAhead();
@@ -192,13 +192,13 @@ class Run implements Bench {
   /** A copy that is ready or, where there is none, a new one. */
   #copy(options: StartOptions): Program {
     const ready = options.args ? undefined : this.#ready.shift();
-    if (!ready) {
-      this.#toCome--;
+    // Whatever ended it at its gate, the step needs one that runs.
+    if (!ready || ready.exit) {
+      if (!ready) this.#toCome--;
       return new Program(options);
     }
     this.#lookAhead();
-    Object.assign(ready.options, options);
-    return ready;
+    return adapted(ready, options);
   }
 
   restart(env?: Record<string, string>): Promise<Program> {
@@ -409,6 +409,12 @@ class Run implements Bench {
       }
     }
   }
+}
+
+/** A process at its gate was started before it was known in which environment and folder it would run. */
+function adapted(program: Program, options: StartOptions): Program {
+  Object.assign(program.options, options);
+  return program;
 }
 
 /** The earlier lesson whose stub answers so; undefined where it may be this one's own. */

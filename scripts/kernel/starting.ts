@@ -32,8 +32,6 @@ export async function startListening(
     const program = prepared && !prepared.exit ? prepared : new Program(options, port);
     prepared = undefined;
     try {
-      // A prepared process was started before this run's environment was known.
-      Object.assign(program.options, { env: options.env, cwd: options.cwd });
       await program.go(port);
       program.sample();
       if (options.trusted) await witnessed(program);

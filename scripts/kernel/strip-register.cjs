@@ -1,7 +1,7 @@
 'use strict';
 // Given to Node with --require: makes it run TypeScript where it can't by itself. See strip.cjs.
-const { fileURLToPath, pathToFileURL } = require('node:url');
-const { strip } = require('./strip.cjs');
+const { pathToFileURL } = require('node:url');
+const { stripModule } = require('./strip.cjs');
 
 if (!process.features.typescript && !hooked())
   require('node:module').register('./strip-hook.mjs', pathToFileURL(__filename));
@@ -18,10 +18,9 @@ function hooked() {
     const next = loader.load;
     if (typeof next !== 'function') return false;
     loader.load = async function (url, context) {
-      const [path = ''] = url.split(/[?#]/);
-      if (!path.startsWith('file:') || !path.endsWith('.ts'))
-        return Reflect.apply(next, this, [url, context]);
-      return { format: 'module', responseURL: url, source: strip(fileURLToPath(path)) };
+      const source = stripModule(url);
+      if (source === undefined) return Reflect.apply(next, this, [url, context]);
+      return { format: 'module', responseURL: url, source };
     };
     return true;
   } catch {

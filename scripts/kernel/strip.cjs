@@ -109,4 +109,14 @@ function asNode(words, path, source) {
   return error;
 }
 
-module.exports = { strip, warmUp };
+/**
+ * The JavaScript of a module that is TypeScript; undefined of any other.
+ * @param {string} url
+ */
+function stripModule(url) {
+  const [path = ''] = url.split(/[?#]/);
+  if (!path.startsWith('file:') || !path.endsWith('.ts')) return undefined;
+  return strip(require('node:url').fileURLToPath(path));
+}
+
+module.exports = { strip, stripModule, warmUp };

@@ -6,3 +6,5 @@ export function warmUp(): void;
  * @throws SyntaxError in Node's own words, with the file and the line
  */
 export function strip(path: string, cache?: string): string;
+/** The JavaScript of a module that is TypeScript, by its URL; undefined of any other. @throws as `strip` */
+export function stripModule(url: string): string | undefined;

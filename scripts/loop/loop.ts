@@ -1,8 +1,8 @@
 /** The lesson loop: one screen that follows the learner's saves and keys. Nothing in it advances by itself. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { setFlagsFromString } from 'node:v8';
 import { emitKeypressEvents, type Key } from 'node:readline';
+import { setFlagsFromString } from 'node:v8';
 import { loadSuite } from '../kernel/catalogue.ts';
 import { allLessons, lessonsDir, type Lesson } from '../kernel/course.ts';
 import { UsageError } from '../kernel/failure.ts';
@@ -137,7 +137,7 @@ class Loop {
     this.#trouble = undefined;
     this.#hint = [];
     this.#remarks = [];
-    for (const program of this.#ready.splice(0)) void program.stop();
+    this.#endReady();
     void this.#server?.stop();
     this.#server = undefined;
     this.#watch();
@@ -207,9 +207,13 @@ class Loop {
         if (remarks.length > 0) this.#draw();
       });
     } catch {
-      // Without it the next verdict takes longer, and nothing else.
-      this.#ready = [];
+      // Without them the next verdict takes longer, and nothing else.
+      if (!judging.signal.aborted) this.#endReady();
     }
+  }
+
+  #endReady(): void {
+    for (const program of this.#ready.splice(0)) void program.stop();
   }
 
   #draw(top = 0): void {

@@ -28,8 +28,8 @@ if (findIsolation().tier === 'namespaces')
     const dir = scratch('hidden');
     const system = join(dir, 'usr');
     const project = join(system, 'workbook');
-    const stage = join(project, 'tmp/stage');
-    for (const file of ['solutions/server.ts', 'tmp/other/server.ts', 'tmp/stage/server.ts']) {
+    const stage = join(project, 'inner/stage');
+    for (const file of ['solutions/server.ts', 'inner/other/server.ts', 'inner/stage/server.ts']) {
       mkdirSync(join(project, file, '..'), { recursive: true });
       writeFileSync(join(project, file), 'x');
     }
@@ -53,7 +53,7 @@ if (findIsolation().tier === 'namespaces')
     );
     assert.deepEqual(found.trim().split('\n').sort(), [
       './tool',
-      './workbook/tmp/stage/server.ts',
+      './workbook/inner/stage/server.ts',
       'read only',
     ]);
   });
