@@ -498,6 +498,11 @@ export class Program {
     }));
   }
 
+  /** Whether nobody listens on its port any more: then it is ending, or over. False where the system doesn't tell. */
+  get portClosed(): boolean {
+    return procfs.listeners()?.every(({ port }) => port !== this.port) ?? false;
+  }
+
   /** Whether it was this program, which has ended, that had the port. */
   async hadPort(port: number): Promise<boolean> {
     return this.options.trusted

@@ -391,13 +391,16 @@ const together = { lanes: 4, limitMs: 250 };
 /** Amounts of pending work that a program has without end, such as an interval: nothing to wait for. */
 const restless = new WeakMap<Program, number>();
 
-const settling = { totalMs: 100, everyMs: 4, pingMs: 1000, untrustedMs: 60 };
+const settling = { totalMs: 100, everyMs: 4, pingMs: 1000, untrustedMs: 60, endingMs: 2000 };
 
 /** Waits until the program is at rest. True when it has exited instead. */
 export async function settled(program: Program): Promise<boolean> {
   if (!program.options.trusted) {
-    await program.when(() => program.exit !== null, settling.untrustedMs);
-    return program.exit !== null;
+    const gone = (): boolean => program.exit !== null;
+    await program.when(gone, settling.untrustedMs);
+    // Its port is closed, and only the sandbox around it has not said yet that it is gone.
+    if (!gone() && program.portClosed) await program.when(gone, settling.endingMs);
+    return gone();
   }
   const end = performance.now() + settling.totalMs;
   for (;;) {
