@@ -736,27 +736,19 @@ export default suite(
         }
       };
       // Somebody who presses Ctrl+C again and again.
-      const impatient = async (tries = 4): Promise<void> => {
-        const copy = await Copy.start(t, env);
+      const impatient = async (deadline: number): Promise<void> => {
+        const copy = await Copy.start(t, { SHUTDOWN_TIMEOUT_MS: String(deadline) });
         const { program } = copy;
         await beginMinute(copy);
-        let last = performance.now();
-        let longest = 0;
-        const press = (): void => {
-          longest = Math.max(longest, performance.now() - last);
-          last = performance.now();
-        };
         await copy.drain();
-        for (let n = 0; n < 14 && !program.exit; n++) {
-          press();
+        for (let n = 0; n < (deadline + 700) / 60 && !program.exit; n++) {
           copy.signal('SIGTERM');
           await copy.t.until(() => program.exit !== null, 60);
         }
-        press();
-        // Where this process was held up between two signals, a deadline that had begun anew has run out as well.
-        if (program.exit && longest > deadline * 0.9 && tries > 1) return impatient(tries - 1);
-        if (program.exit) return;
         const took = Math.round(copy.since);
+        // Who ends so late may have been held up, between two signals or all the while: once more, with more time.
+        if (program.exit && took > deadline + 50 && deadline < 1000) return impatient(2 * deadline);
+        if (program.exit) return;
         await program.when(() => program.exit !== null, deadline + 650);
         copy.fail({
           diagnosis: program.exit ? 'deadline-begins-anew' : 'no-deadline',
@@ -787,7 +779,7 @@ export default suite(
           expected: 'the end of the process at the deadline, or before',
         });
       };
-      await inOrder(late(deadline), impatient(), silent());
+      await inOrder(late(deadline), impatient(deadline), silent());
     },
 
     async 'Close what http has forgotten'(t) {

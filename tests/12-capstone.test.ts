@@ -327,8 +327,7 @@ async function allowsManyUntold(t: Trial): Promise<void> {
 }
 
 /** Retry-After is what is left of the window, not the whole of it. */
-async function tellsWhatIsLeft(t: Trial): Promise<void> {
-  const windowMs = 1020;
+async function tellsWhatIsLeft(t: Trial, windowMs = 1020): Promise<void> {
   const copy = await limited(t, 1, windowMs);
   const began = performance.now();
   await copy.get('/style.css');
@@ -338,6 +337,8 @@ async function tellsWhatIsLeft(t: Trial): Promise<void> {
   const refused = await copy.get('/style.css');
   const since = performance.now() - began;
   if (since < windowMs - 5) expectRefused(refused, 1, windowMs, since, atLeast);
+  // A busy machine let the window pass: once more, a longer one.
+  else if (windowMs < 10_000) await tellsWhatIsLeft(t, windowMs + 3000);
 }
 
 async function healthIsNotLimited(t: Trial): Promise<void> {
@@ -363,25 +364,16 @@ async function healthIsNotLimited(t: Trial): Promise<void> {
   });
 }
 
-async function windowPasses(t: Trial): Promise<void> {
-  const windowMs = 200;
+async function windowPasses(t: Trial, windowMs = 200): Promise<void> {
   const copy = await limited(t, 1, windowMs);
   const { program } = copy;
+  const name = t.word();
   // Between two ticks of a clock that began with the program: a window by that clock would be over too early.
-  const ticked = (): number => program.age % windowMs;
-  const twice = async (): Promise<{ began: number; name: string; refused: Answer }> => {
-    const name = t.word();
-    await t.until(() => ticked() > 90 && ticked() < 150, 2 * windowMs);
-    const began = performance.now();
-    await copy.get('/users');
-    return { began, name, refused: await copy.post('/users', { name, email: 'ann@example.com' }) };
-  };
-  let { began, name, refused } = await twice();
-  // On a busy machine the window may have passed between the two: once more, in a new window, or there is nothing to see.
-  if (refused.status !== 429) {
-    await program.when(() => program.exit !== null, 2 * windowMs);
-    ({ began, name, refused } = await twice());
-  }
+  const ticked = (): number => (program.age % windowMs) / windowMs;
+  await t.until(() => ticked() > 0.45 && ticked() < 0.75, 2 * windowMs);
+  const began = performance.now();
+  await copy.get('/users');
+  const refused = await copy.post('/users', { name, email: 'ann@example.com' });
   const first = refused.status === 429;
   if (first) expectRefused(refused, 1, windowMs, performance.now() - began);
   let last = refused;
@@ -389,8 +381,11 @@ async function windowPasses(t: Trial): Promise<void> {
     await program.when(() => program.exit !== null, 8);
     last = await copy.get('/users');
     return last.status !== 429;
-  }, 3000);
+  }, windowMs + 2800);
   const took = performance.now() - began;
+  // On a busy machine the window may have passed between the two requests, or long before it was seen: once more, a longer one.
+  if (again && windowMs < 1500 && (!first || took > windowMs * 1.4))
+    return windowPasses(t, windowMs * 3);
   last.expect(again, {
     diagnosis: 'window-never-passes',
     message: `RATE_WINDOW_MS is ${windowMs}. A client that was refused was still refused ${(took / 1000).toFixed(0)} s later, though it went on asking. ${first ? 'When the window is over, the count begins anew; refused requests must not make it longer.' : ''}`,
