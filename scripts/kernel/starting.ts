@@ -84,15 +84,16 @@ async function connected(program: Program): Promise<void> {
   };
   const right = ({ port }: procfs.Listener): boolean => port === program.port;
   while (!late() && !program.exit && !program.broke) {
-    // To look is cheaper than to knock.
-    if ((procfs.listeners()?.some(right) ?? true) && (await accepts(program.port))) {
+    // To knock is cheaper than to look, which takes the system milliseconds.
+    if (await accepts(program.port)) {
       const own = procfs.listenersOf(() => program.processes());
       if (own?.some(right) ?? true) {
         up.add(program);
         return;
       }
     }
-    await program.when(() => false, 5);
+    // The longer it takes, the less a moment more matters.
+    await program.when(() => false, Math.max(5, (performance.now() - began) / 20));
   }
 }
 
@@ -104,7 +105,8 @@ function accepts(port: number): Promise<boolean> {
       resolve(result);
     };
     socket.setTimeout(500, () => over(false));
-    socket.once('connect', () => over(true));
+    // Where nobody listens, the system may give this side the very port, and the connection stands with itself.
+    socket.once('connect', () => over(socket.localPort !== port));
     socket.once('error', () => over(false));
   });
 }
