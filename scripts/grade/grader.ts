@@ -26,6 +26,7 @@ import { UsageError } from '../kernel/failure.ts';
 import { stubOf } from '../kernel/stub.ts';
 import { takeFiles, putFiles, type Submission, type TakenFile } from './intake.ts';
 import type { Isolation } from './isolation.ts';
+import { prepareLoader } from './loading.ts';
 import { Worker } from './pool.ts';
 import {
   deservesAnotherTry,
@@ -373,6 +374,8 @@ export class Grader {
     const dir = stage(this.#base, files);
     const results: GradedLesson[] = [];
     try {
+      // Here the stripper is loaded once, and in a worker anew for each submission.
+      prepareLoader(dir);
       for (const lesson of lessons) {
         const { lesson: result, error } = await this.#lesson(worker, files, dir, lesson);
         if (!result) return `${lesson.name}: ${error?.replaceAll(join(dir, '/'), '')}`;
@@ -391,23 +394,11 @@ export class Grader {
    * @throws UsageError when a program could read what it must not
    */
   async selfCheck(): Promise<string | null> {
-    const [desk] = this.#desks;
+    const [desk, other] = this.#desks;
     if (!desk) return 'there is no worker';
     await this.#probe(desk.quick);
     const { lessons } = this.#options;
     const all = withNeeded(lessons);
-    const right = await this.#files(
-      desk,
-      'reference',
-      all.flatMap((lesson) => this.#reference(lesson)),
-      null,
-    );
-    if (right.outcome !== 'graded') return `the reference could not be graded: ${right.reason}`;
-    const short = right.lessons.find((lesson) => lesson.points < lesson.maxPoints);
-    if (short) {
-      const step = short.steps.find(({ status }) => status !== 'pass');
-      return `the reference gets ${short.points} of ${short.maxPoints} points in ${short.lesson}: ${step?.diagnosis ?? short.diagnosis}: ${short.message ?? step?.message} ${short.detail ?? ''}`;
-    }
     const stubs = all.flatMap((lesson) =>
       lesson.edits.map((file): TakenFile => ({
         lesson: lesson.name,
@@ -416,7 +407,18 @@ export class Grader {
         bytes: Buffer.from(stubOf(lesson, file)),
       })),
     );
-    const empty = await this.#files(desk, 'stubs', stubs, null);
+    const reference = all.flatMap((lesson) => this.#reference(lesson));
+    const first = this.#files(desk, 'reference', reference, null);
+    // At one desk one after the other.
+    if (!other) await first;
+    const second = this.#files(other ?? desk, 'stubs', stubs, null);
+    const [right, empty] = await Promise.all([first, second]);
+    if (right.outcome !== 'graded') return `the reference could not be graded: ${right.reason}`;
+    const short = right.lessons.find((lesson) => lesson.points < lesson.maxPoints);
+    if (short) {
+      const step = short.steps.find(({ status }) => status !== 'pass');
+      return `the reference gets ${short.points} of ${short.maxPoints} points in ${short.lesson}: ${step?.diagnosis ?? short.diagnosis}: ${short.message ?? step?.message} ${short.detail ?? ''}`;
+    }
     if (empty.outcome !== 'graded') return `the stubs could not be graded: ${empty.reason}`;
     const over = empty.lessons.find((lesson) => lesson.points > 0);
     return over ? `the untouched stub gets ${over.points} points in ${over.lesson}` : null;

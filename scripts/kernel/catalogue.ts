@@ -1,6 +1,6 @@
 /** The catalogue: for each lesson programs that must fail, each for its reason, and programs that must pass. */
-import { existsSync } from 'node:fs';
-import { cp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { cpSync, existsSync, rmSync, statSync } from 'node:fs';
+import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { findLesson, projectRoot, solutionsDir, type Lesson } from './course.ts';
@@ -41,7 +41,7 @@ export interface Specimen {
 
 /** So many wrong programs stand for a step, and so many right ones for the lesson; fewer where each verdict has to wait for something. */
 const representatives = ({ waits }: Lesson): { wrong: number; valid: number } =>
-  waits === undefined ? { wrong: 2, valid: 5 } : { wrong: 1, valid: 2 };
+  waits === undefined ? { wrong: 1, valid: 3 } : { wrong: 1, valid: 1 };
 
 const header = { wrong: /^\/\/ Wrong: (.+)$/m, valid: /^\/\/ Right: (.+)$/m };
 
@@ -116,20 +116,17 @@ function applies(only: string | undefined): boolean {
  * Lays a target folder out: the solutions of this lesson and of those that it needs, with the specimen's files in
  * place. The folder lies inside the project, so that installed packages resolve.
  */
-export async function layOut(
-  lesson: Lesson,
-  path?: string,
-): Promise<{ dir: string; remove: () => Promise<void> }> {
+export function layOut(lesson: Lesson, path?: string): { dir: string; remove: () => void } {
   const base = scratchFolder(join(projectRoot, '.workbook', 'run'), 'target');
   const dir = join(base, 'lessons');
   for (const { name } of withNeeds(lesson))
-    await cp(join(solutionsDir, name), join(dir, name), { recursive: true });
+    cpSync(join(solutionsDir, name), join(dir, name), { recursive: true });
   if (path) {
     const into = join(dir, lesson.name);
-    if ((await stat(path)).isDirectory()) await cp(path, into, { recursive: true });
-    else await cp(path, join(into, lesson.edits[0] ?? 'server.ts'));
+    if (statSync(path).isDirectory()) cpSync(path, into, { recursive: true });
+    else cpSync(path, join(into, lesson.edits[0] ?? 'server.ts'));
   }
-  return { dir, remove: () => rm(base, { recursive: true, force: true, maxRetries: 3 }) };
+  return { dir, remove: () => rmSync(base, { recursive: true, force: true, maxRetries: 3 }) };
 }
 
 /** A lesson and all that it stands on. */
@@ -144,12 +141,12 @@ export async function judgeSpecimen(
   options: JudgeOptions = {},
 ): Promise<Result> {
   const suite = await loadSuite(lesson);
-  const { dir, remove } = await layOut(lesson, path);
+  const { dir, remove } = layOut(lesson, path);
   try {
     // All but this lesson is the reference.
     return await judge(suite, { proven: () => true, ...options, target: dir });
   } finally {
-    await remove();
+    remove();
   }
 }
 
@@ -266,13 +263,13 @@ export async function prove(lesson: Lesson, options: ProofOptions = {}): Promise
 /** Judges the untouched stub of a lesson, on the reference's earlier modules. */
 export async function judgeStub(lesson: Lesson, options: JudgeOptions = {}): Promise<Result> {
   const suite = await loadSuite(lesson);
-  const { dir, remove } = await layOut(lesson);
+  const { dir, remove } = layOut(lesson);
   try {
     for (const file of lesson.edits)
       await writeFile(join(dir, lesson.name, file), stubOf(lesson, file));
     // All but this lesson is the reference.
     return await judge(suite, { proven: () => true, ...options, target: dir });
   } finally {
-    await remove();
+    remove();
   }
 }

@@ -157,7 +157,7 @@ async function links({ lessons, whole }: Scope): Promise<Problem[]> {
     .flatMap((file) => checkLinks(file, readText(file), projectRoot));
 }
 
-/** Code blocks, run and compared: two READMEs at a time. */
+/** Code blocks, run and compared: three READMEs at a time, for their commands wait more than they work. */
 async function blocks({ lessons, whole, write, tell }: Scope): Promise<Problem[]> {
   const { checkBlocks } = await import('./runblocks.ts');
   const { typeErrors } = await import('./code.ts');
@@ -173,7 +173,8 @@ async function blocks({ lessons, whole, write, tell }: Scope): Promise<Problem[]
   ]
     .filter(({ file }) => paths.includes(file))
     .map((readme) => ({ ...readme, text: readText(readme.file) }));
-  const results = await eachOf(readmes, 2, async (readme) => {
+  // The last lessons' take longest, so they come first.
+  const results = await eachOf(readmes.reverse(), 3, async (readme) => {
     const { problems, differences, programs, rewritten } = await checkBlocks(readme);
     if (write && rewritten !== readme.text && readText(readme.file) === readme.text) {
       await writeFile(join(projectRoot, readme.file), rewritten);

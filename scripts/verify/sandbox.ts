@@ -1,6 +1,6 @@
 /** A scratch copy of the project as a learner has it on arriving at a lesson; what runs in it touches nothing else. */
-import { existsSync } from 'node:fs';
-import { cp, mkdir, rm, symlink, writeFile } from 'node:fs/promises';
+import { cpSync, existsSync } from 'node:fs';
+import { mkdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join, relative, sep } from 'node:path';
 import { allLessons, projectRoot, solutionsDir } from '../kernel/course.ts';
@@ -27,7 +27,8 @@ export class Sandbox {
   static async create(arrivedAt: number): Promise<Sandbox> {
     const sandbox = new Sandbox(scratchFolder(tmpdir(), 'workbook-verify'));
     await mkdir(sandbox.home);
-    await cp(projectRoot, sandbox.root, {
+    // One file after another: that takes a third of the time.
+    cpSync(projectRoot, sandbox.root, {
       recursive: true,
       filter: (source) => !leftOut.test(relative(projectRoot, source).replaceAll(sep, '/')),
     });

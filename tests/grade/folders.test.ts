@@ -4,7 +4,8 @@ import { cpSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync
 import { basename, dirname, join, relative } from 'node:path';
 import { describe, test } from 'node:test';
 import { readRun } from '../../scripts/grade/earlier.ts';
-import { withNeeded } from '../../scripts/grade/grader.ts';
+import { Grader, withNeeded } from '../../scripts/grade/grader.ts';
+import { processTier } from '../../scripts/grade/isolation.ts';
 import { allLessons, findLesson, solutionsDir } from '../../scripts/kernel/course.ts';
 import { findTarget } from '../../scripts/kernel/target.ts';
 import { solutionText, submit } from './people.ts';
@@ -126,47 +127,47 @@ test('a target is found from where the user stands, and else in the project', ()
   }
 });
 
-describe('a file that can be no program', async () => {
+test('a file that can be no program costs its own lesson, and nothing else', async () => {
   const dir = join(scratch('bytes'), 'class');
-  const put = (name: string, lesson: string, file: string, bytes: string | Buffer): void => {
-    mkdirSync(join(dir, name, lesson), { recursive: true });
-    writeFileSync(join(dir, name, lesson, file), bytes);
-  };
-  const first = findLesson('1').name;
-  put('ada', anatomy.name, 'server.ts', Buffer.from('// caf\xe9\n', 'latin1'));
-  put('ada', first, 'server.ts', solutionText(first));
+  const router = findLesson('router').name;
+  put(dir, 'ada', anatomy.name, 'server.ts', Buffer.from('// caf\xe9\n', 'latin1'));
+  put(dir, 'ada', router, 'router.ts', solutionText(router, 'router.ts'));
+  const run = await grade(dir, ['--lesson', 'router', ...trusted]);
+  assert.equal(run.status, 0, run.stderr);
+  const [lesson, other] = resultsOf(run).submissions[0]?.lessons ?? [];
+  assert.deepEqual(
+    [lesson?.diagnosis, lesson?.verdict, lesson?.points],
+    ['not-utf-8', 'program-failed', 0],
+  );
+  assert.match(lesson?.message ?? '', /^03-request-anatomy\/server\.ts is not UTF-8 text/);
+  assert.equal(other?.verdict, 'pass');
+});
+
+test('a file that is missing below another lesson costs that one', async () => {
+  const dir = join(scratch('below'), 'class');
   // A lesson with two edited files, one of which is not there, and one that stands on it.
   const several = allLessons().find(({ edits }) => edits.length > 1);
   const above = allLessons().find(({ needs }) => several && needs.includes(several.name));
   if (!several || !above) throw new Error('no lesson stands on one with several edited files');
-  const all = withNeeded([above]);
-  for (const { name, edits } of all)
+  for (const { name, edits } of withNeeded([above]))
     for (const file of edits)
       if (name !== several.name || file === edits[0])
-        put('bob', name, file, solutionText(name, file));
-  const run = await grade(dir, [
-    ...['--lesson', '1', '--lesson', '3', '--lesson', String(above.number)],
-    ...['--isolation', 'process', '--trust'],
-  ]);
-  const of = (name: string, lesson: string) =>
-    resultsOf(run)
-      .submissions.find((one) => one.name === name)
-      ?.lessons.find((one) => one.lesson === lesson);
-
-  test('costs its own lesson, and nothing else', () => {
-    assert.equal(run.status, 0, run.stderr);
-    const lesson = of('ada', anatomy.name);
-    assert.deepEqual(
-      [lesson?.diagnosis, lesson?.verdict, lesson?.points],
-      ['not-utf-8', 'program-failed', 0],
-    );
-    assert.match(lesson?.message ?? '', /^03-request-anatomy\/server\.ts is not UTF-8 text/);
-    assert.equal(of('ada', first)?.verdict, 'pass');
+        put(dir, 'bob', name, file, solutionText(name, file));
+  const grader = new Grader({
+    ...{ lessons: [above], seed: 1, jobs: 1, isolation: processTier(process.platform) },
+    ...{ withReference: false, reference: solutionsDir, hidden: [], keep: `${dir}-kept` },
   });
-
-  test('or one that is missing below another lesson, costs that one', () => {
-    const lesson = of('bob', above.name);
+  try {
+    const [bob] = await grader.run([{ name: 'bob', dir: join(dir, 'bob') }], new Map());
+    const [lesson] = bob?.lessons ?? [];
     assert.equal(lesson?.verdict, 'missing');
     assert.match(lesson.message ?? '', /This lesson stands on .*, of which a file is missing: /);
-  });
+  } finally {
+    await grader.end();
+  }
 });
+
+function put(dir: string, name: string, lesson: string, file: string, bytes: string | Buffer): void {
+  mkdirSync(join(dir, name, lesson), { recursive: true });
+  writeFileSync(join(dir, name, lesson, file), bytes);
+}
