@@ -35,7 +35,7 @@ export interface Specimen {
   diagnoses: string[];
   /** Whether this machine can show it. */
   applies: boolean;
-  /** Whether it is one of those that a quick look takes: of the wrong ones a few of each step, each with another diagnosis. */
+  /** Whether it is one of those that a quick look takes: of the wrong ones one of each step, each with another diagnosis. */
   representative: boolean;
 }
 
