@@ -54,7 +54,7 @@ async function mutateLesson(lesson: Lesson, jobs: number): Promise<Figure> {
     })),
   );
   const work = async (): Promise<void> => {
-    const { dir, remove } = await layOut(lesson);
+    const { dir, remove } = layOut(lesson);
     try {
       for (let item = queue.shift(); item; item = queue.shift()) {
         const { file, mutant } = item;
@@ -80,7 +80,7 @@ async function mutateLesson(lesson: Lesson, jobs: number): Promise<Figure> {
         }
       }
     } finally {
-      await remove();
+      remove();
     }
   };
   await Promise.all(Array.from({ length: jobs }, work));

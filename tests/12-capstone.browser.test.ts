@@ -15,7 +15,7 @@ test('the page adds, lists and deletes users', async (t) => {
     return;
   }
   const lesson = findLesson('capstone');
-  const { dir, remove } = await layOut(lesson);
+  const { dir, remove } = layOut(lesson);
   const program = await startListening(
     { file: join(dir, lesson.name, 'server.ts'), cwd: dirname(dir), trusted: true },
     dir,
@@ -50,6 +50,6 @@ test('the page adds, lists and deletes users', async (t) => {
     });
   } finally {
     await program.stop();
-    await remove();
+    remove();
   }
 });

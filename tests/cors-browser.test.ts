@@ -19,10 +19,7 @@ if (none && process.env['CI'] === 'true') throw new Error(howToGetOne);
 async function visitsTo(
   wrong?: string,
 ): Promise<{ friend: Visit; stranger: Visit; log: string[] }> {
-  const { dir, remove } = await layOut(
-    lesson,
-    wrong && join(projectRoot, 'tests/wrong/07-cors', wrong),
-  );
+  const { dir, remove } = layOut(lesson, wrong && join(projectRoot, 'tests/wrong/07-cors', wrong));
   const [friend, stranger] = await Promise.all([servePage(), servePage()]);
   let program: Program | undefined;
   try {
@@ -40,7 +37,7 @@ async function visitsTo(
     await program?.stop();
     friend.close();
     stranger.close();
-    await remove();
+    remove();
   }
 }
 

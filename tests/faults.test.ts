@@ -43,12 +43,12 @@ async function watchingTheMachine<T>(run: () => Promise<T>): Promise<{ result: T
 }
 
 async function judgeFault(lesson: ReturnType<typeof findLesson>, text: string): Promise<Result> {
-  const { dir, remove } = await layOut(lesson);
+  const { dir, remove } = layOut(lesson);
   try {
     await writeFile(join(dir, lesson.name, 'server.ts'), text);
     return await judge(await loadSuite(lesson), { target: dir, firstOnly: true });
   } finally {
-    await remove();
+    remove();
   }
 }
 
@@ -153,7 +153,7 @@ test('a port that somebody else has is told from one that PORT named', async () 
 test('an earlier lesson that is not finished is named, whatever this one does', async () => {
   const lesson = findLesson('users-api');
   const earlier = findLesson('router');
-  const { dir, remove } = await layOut(lesson);
+  const { dir, remove } = layOut(lesson);
   try {
     const [file = ''] = earlier.edits;
     await writeFile(join(dir, earlier.name, file), stubOf(earlier, file));
@@ -167,7 +167,7 @@ test('an earlier lesson that is not finished is named, whatever this one does', 
     const second = await judge(await loadSuite(lesson), { target: dir });
     assert.equal(second.diagnosis, 'earlier-lesson-unfinished', second.message ?? 'it passed');
   } finally {
-    await remove();
+    remove();
   }
 });
 

@@ -22,6 +22,7 @@ import {
   solutionsDir,
   type Lesson,
 } from '../kernel/course.ts';
+import { brief } from '../kernel/exchange.ts';
 import { UsageError } from '../kernel/failure.ts';
 import { stubOf } from '../kernel/stub.ts';
 import { takeFiles, putFiles, type Submission, type TakenFile } from './intake.ts';
@@ -113,6 +114,14 @@ function nameEarlier(lesson: GradedLesson, _index: number, all: GradedLesson[]):
   if (below.length === 0) return;
   const note = `This lesson stands on ${[...new Set(below)].join(', ')}: what fails there can fail here too, and --with-reference grades this one without it.`;
   lesson.message = lesson.message === null ? note : `${lesson.message} ${note}`;
+}
+
+/** Says of each lesson that is missing that an archive was handed in. */
+function namePacked({ lessons }: GradedSubmission, archive: string): void {
+  for (const lesson of lessons)
+    if (lesson.verdict === 'missing')
+      lesson.message =
+        `${lesson.message ?? ''} There is an archive, ${brief(archive, 60)}: unpack it and grade again.`.trim();
 }
 
 /** Where one submission is graded: lessons that wait for something real wait beside the others. */
@@ -440,8 +449,9 @@ export class Grader {
     });
     const work = async (desk: Desk): Promise<void> => {
       for (let submission = queue.shift(); submission; submission = queue.shift()) {
-        const { files, tampered } = takeFiles(submission, needs);
+        const { files, tampered, packed } = takeFiles(submission, needs);
         const result = await this.#files(desk, submission.name, files, tampered);
+        if (packed !== undefined) namePacked(result, packed);
         results.set(submission.name, result);
         keepOne(this.#options.keep, result);
         this.#options.onDone?.(result, submissions.length - results.size);

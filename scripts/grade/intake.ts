@@ -39,7 +39,11 @@ export interface Intake {
   files: TakenFile[];
   /** Why the submission can't be trusted; `null` when it can. */
   tampered: string | null;
+  /** An archive that lies where the lessons should. */
+  packed?: string;
 }
+
+const isArchive = (name: string): boolean => /\.(zip|7z|rar|tar|tgz|tar\.\w+)$/i.test(name);
 
 const hidden = (name: string): boolean =>
   name.startsWith('.') || name === '__MACOSX' || name === 'node_modules';
@@ -63,18 +67,27 @@ export function findSubmissions(dir: string): Submission[] {
     throw new UsageError(
       `"${dir}" looks like one submission: it holds "${found.find(({ name }) => name === 'lessons' || names.includes(name))?.name}". npm run grade takes a folder that holds one folder for each submission.`,
     );
-  if (found.length === 0)
+  if (found.length === 0) {
+    const archive = entries.find(({ name }) => isArchive(name))?.name;
     throw new UsageError(
-      `"${dir}" holds no folders. npm run grade takes a folder that holds one folder for each submission.`,
+      archive === undefined
+        ? `"${dir}" holds no folders. npm run grade takes a folder that holds one folder for each submission.`
+        : `"${dir}" holds no folders, but archives such as ${archive}. Unpack each into a folder of its own first.`,
     );
+  }
   return found;
 }
 
 /**
  * The folder that holds `05-router/` and the others: the submission itself, its `lessons/`, or one that an archive put
- * around it; the one that lies least deep. What can't be looked into on the way is noted.
+ * around it; the one that lies least deep. What can't be looked into on the way is noted, and so are archives.
  */
-function lessonsFolder(dir: string, names: string[], unreadable: string[]): string | undefined {
+function lessonsFolder(
+  dir: string,
+  names: string[],
+  unreadable: string[],
+  archives: string[],
+): string | undefined {
   const list = (folder: string): string[] => {
     try {
       return readdirSync(folder).sort();
@@ -100,6 +113,7 @@ function lessonsFolder(dir: string, names: string[], unreadable: string[]): stri
       const own = entries.includes('lessons') && isFolder(lessons) ? list(lessons) : [];
       if (own.some((name) => names.includes(name))) return lessons;
       if (entries.some((name) => names.includes(name))) return folder;
+      archives.push(...entries.filter(isArchive));
       if (depth === maxDepth) continue;
       below.push(
         ...entries
@@ -122,13 +136,15 @@ export function takeFiles(submission: Submission, lessons: Lesson[]): Intake {
   const files: TakenFile[] = [];
   const names = allLessons().map(({ name }) => name);
   const unreadable: string[] = [];
-  const folder = lessonsFolder(submission.dir, names, unreadable);
+  const archives: string[] = [];
+  const folder = lessonsFolder(submission.dir, names, unreadable, archives);
   if (folder === undefined) {
     const [path] = unreadable;
     const shown = path && relative(submission.dir, path).replaceAll('\\', '/');
     return {
       files,
       tampered: path === undefined ? null : `${shown || 'The folder'} cannot be read.`,
+      ...(archives[0] !== undefined && { packed: archives[0] }),
     };
   }
   for (const lesson of lessons) {

@@ -176,7 +176,8 @@ class Loop {
       });
       if (judging.signal.aborted) return;
       const before = this.#result && currentStep(this.#result)?.step;
-      if (currentStep(result)?.step !== before) this.#hint = [];
+      const sameStep = result.status !== 'error' && currentStep(result)?.step === before;
+      if (!sameStep) this.#hint = [];
       this.#result = result;
       this.#trouble = undefined;
       this.#remarks = [];

@@ -167,7 +167,13 @@ test('a file that is missing below another lesson costs that one', async () => {
   }
 });
 
-function put(dir: string, name: string, lesson: string, file: string, bytes: string | Buffer): void {
+function put(
+  dir: string,
+  name: string,
+  lesson: string,
+  file: string,
+  bytes: string | Buffer,
+): void {
   mkdirSync(join(dir, name, lesson), { recursive: true });
   writeFileSync(join(dir, name, lesson, file), bytes);
 }

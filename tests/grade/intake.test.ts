@@ -46,6 +46,16 @@ describe('intake', () => {
     );
   });
 
+  test('names an archive that was never unpacked', () => {
+    mkdirSync(join(dir, 'packed/work'), { recursive: true });
+    writeFileSync(join(dir, 'packed/work/Lessons 1.ZIP'), 'PK');
+    assert.equal(taken(dir, 'packed').packed, 'Lessons 1.ZIP');
+    assert.equal(taken(dir, 'plain').packed, undefined);
+    const archives = scratch('archives');
+    writeFileSync(join(archives, 'ada.zip'), 'PK');
+    assert.throws(() => findSubmissions(archives), /ada\.zip\. Unpack each into a folder/);
+  });
+
   test('takes only what a learner edits', () => {
     submit(dir, 'extras');
     const lesson = join(dir, 'extras/lessons', anatomy.name);

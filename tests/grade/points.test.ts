@@ -46,7 +46,7 @@ test('a users API on a faulty router keeps the points of the steps that pass', a
 
 test('an untouched earlier lesson costs the steps that need it, and each names it', async () => {
   const [cors, users] = [findLesson('cors'), findLesson('users-api')];
-  const { dir, remove } = await layOut(users);
+  const { dir, remove } = layOut(users);
   try {
     for (const file of cors.edits) writeFileSync(join(dir, cors.name, file), stubOf(cors, file));
     const { status, steps } = await judge(await loadSuite(users), { target: dir, trusted: false });
@@ -58,6 +58,6 @@ test('an untouched earlier lesson costs the steps that need it, and each names i
       assert.match(message, new RegExp(`step 1 of the ${cors.title} lesson`));
     }
   } finally {
-    await remove();
+    remove();
   }
 });

@@ -14,7 +14,7 @@ const lesson = findLesson('create-server');
 
 /** Judges a handler's text with one step; gives the step's verdict. */
 async function judged(handler: string, run: (t: Trial) => Promise<void>): Promise<StepResult> {
-  const { dir, remove } = await layOut(lesson);
+  const { dir, remove } = layOut(lesson);
   try {
     await writeFile(
       join(dir, lesson.name, 'server.ts'),
@@ -27,7 +27,7 @@ http.createServer((req, res) => {\n${handler}\n}).listen(Number(process.env.PORT
     assert.ok(step);
     return step;
   } finally {
-    await remove();
+    remove();
   }
 }
 
@@ -138,7 +138,7 @@ for (const [what, line, wanted] of [
   ['never listens', 'setInterval(() => {}, 1000);', 'never-listened'],
 ] as const) {
   test(`a rehearsed process of a program that ${what}`, async () => {
-    const { dir, remove } = await layOut(lesson);
+    const { dir, remove } = layOut(lesson);
     try {
       await writeFile(
         join(dir, lesson.name, 'server.ts'),
@@ -154,7 +154,7 @@ for (const [what, line, wanted] of [
       assert.equal(result.diagnosis ?? undefined, wanted, result.message ?? '');
       assert.equal(result.status, wanted ? 'error' : 'pass');
     } finally {
-      await remove();
+      remove();
     }
   });
 }
