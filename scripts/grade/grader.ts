@@ -24,10 +24,11 @@ import {
 } from '../kernel/course.ts';
 import { brief } from '../kernel/exchange.ts';
 import { UsageError } from '../kernel/failure.ts';
+import { stripsTypes } from '../kernel/program.ts';
 import { stubOf } from '../kernel/stub.ts';
 import { takeFiles, putFiles, type Submission, type TakenFile } from './intake.ts';
 import type { Isolation } from './isolation.ts';
-import { prepareLoader } from './loading.ts';
+import { layLoader } from './loading.ts';
 import { Worker } from './pool.ts';
 import {
   deservesAnotherTry,
@@ -38,6 +39,7 @@ import {
   type GradedLesson,
   type GradedSubmission,
 } from './results.ts';
+import type { Job } from './worker.ts';
 
 export interface GradeOptions {
   lessons: Lesson[];
@@ -92,6 +94,7 @@ function stage(base: string, files: TakenFile[]): string {
     });
   }
   putFiles(files, join(dir, 'lessons'));
+  layLoader(dir);
   return dir;
 }
 
@@ -124,6 +127,9 @@ function namePacked({ lessons }: GradedSubmission, archive: string): void {
         `${lesson.message ?? ''} There is an archive, ${brief(archive, 60)}: unpack it and grade again.`.trim();
 }
 
+/** What a submission's text may take to be stripped, in ms; the library is loaded in it too. */
+const stripMs = 10_000;
+
 /** Where one submission is graded: lessons that wait for something real wait beside the others. */
 interface Desk {
   quick: Worker;
@@ -134,6 +140,15 @@ export class Grader {
   readonly #options: GradeOptions;
   readonly #base: string;
   readonly #desks: Desk[];
+  readonly #stripper = new Worker(
+    'process',
+    '',
+    join(projectRoot, 'scripts/grade/stripping.ts'),
+    stripMs,
+  );
+  #stripping: Promise<void> = Promise.resolve();
+  /** Staged folders that took the stripper too long. */
+  readonly #unstripped = new Set<string>();
   /** While a lesson is tried again, alone, this holds the others up. */
   #alone: Promise<void> = Promise.resolve();
   #running = new Set<Promise<unknown>>();
@@ -207,7 +222,7 @@ export class Grader {
     lesson: Lesson,
   ): Promise<{ lesson?: GradedLesson; error?: string }> {
     const { seed, isolation } = this.#options;
-    const { result, error } = await worker.run({
+    const job = {
       lesson: lesson.name,
       target: join(dir, 'lessons'),
       stage: dir,
@@ -215,9 +230,21 @@ export class Grader {
       tier: isolation.tier,
       root: worker.root,
       hidden: this.#hidden,
-    });
+    };
+    await this.#strip(job);
+    const { result, error } = await worker.run(job);
     if (!result) return { error: error ?? 'no verdict' };
     return { lesson: graded(lesson, { ...result, target: 'submission' }) };
+  }
+
+  /** Strips ahead of time, one submission after the other. Where that fails or takes long, the programs' own starts do it. */
+  async #strip(job: Omit<Job, 'id'>): Promise<void> {
+    if (stripsTypes || this.#unstripped.has(job.stage)) return;
+    this.#stripping = this.#stripping.then(async () => {
+      const { error } = await this.#stripper.run(job);
+      if (error !== undefined) this.#unstripped.add(job.stage);
+    });
+    await this.#stripping;
   }
 
   /** Waits until nobody else is at work, runs, and lets the others go on. */
@@ -383,8 +410,6 @@ export class Grader {
     const dir = stage(this.#base, files);
     const results: GradedLesson[] = [];
     try {
-      // Here the stripper is loaded once, and in a worker anew for each submission.
-      prepareLoader(dir);
       for (const lesson of lessons) {
         const { lesson: result, error } = await this.#lesson(worker, files, dir, lesson);
         if (!result) return `${lesson.name}: ${error?.replaceAll(join(dir, '/'), '')}`;
@@ -462,7 +487,8 @@ export class Grader {
   }
 
   async end(): Promise<void> {
-    await Promise.all(this.#desks.flatMap(({ quick, waiting }) => [quick.stop(), waiting.stop()]));
+    const workers = this.#desks.flatMap(({ quick, waiting }) => [quick, waiting]);
+    await Promise.all([...workers, this.#stripper].map((worker) => worker.stop()));
     rmSync(this.#base, { recursive: true, force: true, maxRetries: 5 });
   }
 }

@@ -24,25 +24,27 @@ function withoutLinks(path: string): string {
 }
 
 const loaderDir = (stage: string): string => join(stage, '.loader/scripts/grade');
+const cacheDir = (stage: string): string => join(stage, '.loader/.workbook/strip');
 
-/** Lays the loader out in the staged folder, and strips what it holds ahead of time: a start does not pay for it. */
-export function prepareLoader(stage: string): void {
-  if (stripsTypes) return;
+/** Lays the loader out in the staged folder. */
+export function layLoader(stage: string): void {
   const dir = loaderDir(stage);
-  const cache = join(stage, '.loader/.workbook/strip');
-  if (!existsSync(dir)) {
-    mkdirSync(dir, { recursive: true });
-    mkdirSync(cache, { recursive: true });
-    mkdirSync(join(stage, '.loader/node_modules'));
-    for (const file of ['strip.cjs', 'strip-hook.mjs', 'strip-register.cjs'])
-      copyFileSync(join(projectRoot, 'scripts/kernel', file), join(dir, file));
-    copyFileSync(join(import.meta.dirname, 'loader.cjs'), join(dir, 'loader.cjs'));
-    symlinkSync(stripper, join(stage, '.loader/node_modules/amaro'), 'junction');
-  }
+  if (stripsTypes || existsSync(dir)) return;
+  mkdirSync(dir, { recursive: true });
+  mkdirSync(cacheDir(stage), { recursive: true });
+  mkdirSync(join(stage, '.loader/node_modules'));
+  for (const file of ['strip.cjs', 'strip-hook.mjs', 'strip-register.cjs'])
+    copyFileSync(join(projectRoot, 'scripts/kernel', file), join(dir, file));
+  copyFileSync(join(import.meta.dirname, 'loader.cjs'), join(dir, 'loader.cjs'));
+  symlinkSync(stripper, join(stage, '.loader/node_modules/amaro'), 'junction');
+}
+
+/** Strips what the staged folder holds ahead of time: a start does not pay for it. It may take a hostile file for ever. */
+export function stripAhead(stage: string): void {
   for (const file of readdirSync(join(stage, 'lessons'), { recursive: true, encoding: 'utf8' })) {
     if (!file.endsWith('.ts')) continue;
     try {
-      strip(join(stage, 'lessons', file), cache);
+      strip(join(stage, 'lessons', file), cacheDir(stage));
     } catch {
       // It does not compile: its own start says so.
     }

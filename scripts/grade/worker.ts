@@ -9,7 +9,6 @@ import { findLesson } from '../kernel/course.ts';
 import { judge } from '../kernel/judge.ts';
 import type { Result } from '../kernel/result.ts';
 import { buildRoot, inRoot, withPermissions, type Tier } from './isolation.ts';
-import { prepareLoader } from './loading.ts';
 
 export interface Job {
   id: number;
@@ -52,7 +51,6 @@ let built = '';
 for await (const line of createInterface({ input: process.stdin })) {
   const job = JSON.parse(line) as Job;
   try {
-    prepareLoader(job.stage);
     if (job.tier === 'namespaces' && built !== job.stage) {
       buildRoot(job.root, job.stage, job.hidden);
       built = job.stage;

@@ -38,8 +38,10 @@ export async function startListening(
       else await connected(program);
       if (isUp(program)) return program;
       // Taken by somebody else between our choice and its listen: not the program's fault, so try another.
+      // Some say so in words of their own.
+      const complains = [String(port), 'EADDRINUSE'].some((word) => program.stderr.includes(word));
       const lost =
-        /EADDRINUSE/.test(program.stderr) &&
+        complains &&
         program.listening.length === 0 &&
         (await portTaken(port));
       if (lost && tries < maxTries) {

@@ -66,7 +66,11 @@ function strip(path, cache = folder) {
   try {
     ({ code } = library().transformSync(text, { mode: 'strip-only' }));
   } catch (error) {
-    throw asNode(String(error), path, text);
+    const overrun = error instanceof WebAssembly.RuntimeError || error instanceof RangeError;
+    if (!overrun) throw asNode(String(error), path, text);
+    // Its stack ran over, and what it holds in memory is no good any more: the next text gets a fresh one.
+    delete require.cache[require.resolve('amaro')];
+    throw asNode('x Expressions are nested too deeply to be read', path, text);
   }
   try {
     fs.mkdirSync(cache, { recursive: true });

@@ -14,7 +14,7 @@ import { grade, processesWith, resultsOf, scratch, startGrading, withoutTimes } 
 const size = Number(process.env['WORKBOOK_CLASS'] ?? 6);
 const all = process.env['WORKBOOK_CLASS_LESSONS'] === 'all';
 const lessons = all ? allLessons() : [findLesson('request-anatomy')];
-const limit = size * lessons.length * 10_000 + 60_000;
+const limit = size * lessons.length * 20_000 + 120_000;
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 test(

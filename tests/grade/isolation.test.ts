@@ -1,7 +1,7 @@
 /** What keeps programs apart: the sandbox's root, what each tier claims, and the workers. */
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
-import { chownSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chownSync, existsSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { pathToFileURL } from 'node:url';
@@ -116,6 +116,40 @@ test('an answer that comes too late is not taken for the next job’s', async ()
     assert.match((await slow.run(job)).error ?? '', /no verdict/);
   } finally {
     await slow.stop();
+  }
+});
+
+test('a text that the stripper can’t cope with holds nobody up', async () => {
+  const stage = (name: string, text: string): string => {
+    const dir = join(scratch(name), 'stage');
+    mkdirSync(join(dir, 'lessons'), { recursive: true });
+    writeFileSync(join(dir, 'lessons/server.ts'), text);
+    return dir;
+  };
+  const stripped = (dir: string): boolean => existsSync(join(dir, '.loader/.workbook/strip'));
+  const stripping = join(projectRoot, 'scripts/grade/stripping.ts');
+  const [good, again] = [stage('good', 'let a: 1;\n'), stage('again', 'let a: 2;\n')];
+  const deep = stage('deep', '('.repeat(120_000));
+  const patient = new Worker('process', '', stripping);
+  try {
+    assert.equal((await patient.run({ ...job, stage: deep })).error, undefined);
+    assert.ok(!stripped(deep));
+    assert.equal((await patient.run({ ...job, stage: good })).error, undefined);
+    assert.ok(stripped(good), 'what could not be stripped spoils what comes after it');
+  } finally {
+    await patient.stop();
+  }
+  // Each cast more takes twice as long: this one would take hours.
+  const slow = stage('slow', `let a = ${'<T>('.repeat(30)}a${')'.repeat(30)};\n`);
+  const hurried = new Worker('process', '', stripping, 3000);
+  try {
+    assert.match((await hurried.run({ ...job, stage: slow })).error ?? '', /within 3 s/);
+    // The next process takes what comes next, however long it takes to start here.
+    let tries = 0;
+    while (!stripped(again) && tries++ < 10) await hurried.run({ ...job, stage: again });
+    assert.ok(stripped(again));
+  } finally {
+    await hurried.stop();
   }
 });
 
