@@ -42,7 +42,7 @@ const jsonOf = (bytes: number, letter = 'x'): string => {
 async function reading(t: Trial, causes: OutcomeCauses = {}): Promise<number> {
   const answer = await t.get('/reading', { headers: { Connection: 'close' }, causes });
   answer.expectStatus(200);
-  return (Object(answer.json()) as { reading: number }).reading;
+  return Number((Object(answer.json()) as { reading: unknown }).reading);
 }
 
 const notText = {
@@ -149,6 +149,43 @@ function expectJSONType(answer: Answer): void {
   });
 }
 
+/** A Content-Length, and no other framing beside it. */
+function expectLength(answer: Answer, which = ''): void {
+  answer.expect(answer.header('Content-Length') !== undefined, {
+    diagnosis: 'no-content-length',
+    message: `The answer${which} has no Content-Length.${answer.framing === 'chunked' ? ` So Node sent it chunked: before each piece stands its size in hexadecimal (here ${answer.body.length.toString(16)}), and after the last one a 0.` : ''} When writeHead or write sends the header section, Node does not know the length of what follows: measure the JSON in bytes, and set the field yourself.`,
+    expected: `Content-Length: ${answer.body.length}`,
+    actual: answer.header('Transfer-Encoding')
+      ? 'Transfer-Encoding: chunked'
+      : 'no Content-Length',
+  });
+  answer.expect(answer.header('Transfer-Encoding') === undefined, {
+    diagnosis: 'two-framings',
+    message:
+      'The answer has a Content-Length and a Transfer-Encoding. Each says in its own way where the body ends, and two clients may believe different ones: an answer has one of them.',
+    expected: 'Content-Length alone',
+    actual: `Content-Length: ${answer.header('Content-Length')} and Transfer-Encoding: ${answer.header('Transfer-Encoding')}`,
+  });
+}
+
+/** What server.ts had set before it called sendJSON. */
+function expectFieldsKept(answer: Answer): void {
+  answer.expectHeader('Cache-Control', 'no-store', [
+    {
+      if: (a) => a.header('Cache-Control') !== undefined,
+      diagnosis: 'header-replaced',
+      message:
+        'server.ts had set Cache-Control before it called sendJSON, and the answer has another value. Add your header fields and leave the others alone.',
+    },
+    {
+      if: () => true,
+      diagnosis: 'header-lost',
+      message:
+        'server.ts had set Cache-Control before it called sendJSON, and the answer lacks it. Add your header fields and leave the others alone.',
+    },
+  ]);
+}
+
 /** Errors tell the client why. */
 function expectReason(answer: Answer): string {
   const { error } = Object(answer.json()) as { error?: unknown };
@@ -248,35 +285,8 @@ export default suite(
             'The body is a JSON string that holds JSON: JSON.stringify was called on text that was JSON already.',
         },
       ]);
-      plain.expect(plain.header('Content-Length') !== undefined, {
-        diagnosis: 'no-content-length',
-        message: `The answer has no Content-Length.${plain.framing === 'chunked' ? ` So Node sent it chunked: before each piece stands its size in hexadecimal (here ${plain.body.length.toString(16)}), and after the last one a 0.` : ''} When writeHead or write sends the header section, Node does not know the length of what follows: measure the JSON in bytes, and set the field yourself.`,
-        expected: `Content-Length: ${plain.body.length}`,
-        actual: plain.header('Transfer-Encoding')
-          ? 'Transfer-Encoding: chunked'
-          : 'no Content-Length',
-      });
-      plain.expect(plain.header('Transfer-Encoding') === undefined, {
-        diagnosis: 'two-framings',
-        message:
-          'The answer has a Content-Length and a Transfer-Encoding. Each says in its own way where the body ends, and two clients may believe different ones: an answer has one of them.',
-        expected: 'Content-Length alone',
-        actual: `Content-Length: ${plain.header('Content-Length')} and Transfer-Encoding: ${plain.header('Transfer-Encoding')}`,
-      });
-      plain.expectHeader('Cache-Control', 'no-store', [
-        {
-          if: (a) => a.header('Cache-Control') !== undefined,
-          diagnosis: 'header-replaced',
-          message:
-            'server.ts had set Cache-Control before it called sendJSON, and the answer has another value. Add your header fields and leave the others alone.',
-        },
-        {
-          if: () => true,
-          diagnosis: 'header-lost',
-          message:
-            'server.ts had set Cache-Control before it called sendJSON, and the answer lacks it. Add your header fields and leave the others alone.',
-        },
-      ]);
+      expectLength(plain);
+      expectFieldsKept(plain);
 
       // Two bytes, three bytes, and four bytes that are two UTF-16 units.
       const text = `${t.word()} ë € 😀`;
@@ -317,6 +327,22 @@ export default suite(
         },
       ]);
       named.expectJSON({ text: word });
+      // One that tells of a failure where that was a success, and the other way round; without a text, which is null then.
+      const other = status < 400 ? 404 : 201;
+      const without = await show(t, `/show?status=${other}`);
+      without.expectStatus(other, [
+        {
+          if: () => true,
+          diagnosis: 'status-ignored',
+          message: `sendJSON was called with the status ${other}, and the answer has another. With ${status} it was right: whatever the status is, it is sent as it came.`,
+        },
+      ]);
+      without.expectJSON({ text: null });
+      for (const answer of [named, without]) {
+        expectJSONType(answer);
+        expectLength(answer, ` with status ${answer.status}`);
+        expectFieldsKept(answer);
+      }
 
       const nothing = await t.get('/null');
       const falsy = {
@@ -327,6 +353,8 @@ export default suite(
       };
       nothing.expectStatus(200, [falsy]);
       nothing.expectJSON(null, [falsy]);
+      expectJSONType(nothing);
+      expectLength(nothing, ' to GET /null');
     },
 
     async 'Answer once, whole or not at all'(t) {
@@ -579,11 +607,19 @@ export default suite(
         ]);
       }
 
-      const values = [42, true, `${t.word()}  b\n\tc`, false, 0, '', [], {}, null];
+      // What some code or other would undo, tidy up or round, though JSON.parse has done all that there is to do.
+      const odd = { text: `  + %41 &lt; 'x' "y" \\n ,] //`, digits: '007', numbers: [2 ** 40, 0.5] };
+      const values = [42, true, `${t.word()}  b\n\tc`, odd, false, 0, '', [], {}, null];
       await t.each(values, async (part, value) => {
         const json = JSON.stringify(value);
         const answer = await post(part, json, { causes: never });
         const causes: Cause[] = [
+          {
+            if: () => value === odd,
+            diagnosis: 'data-changed',
+            message:
+              'A body did not come through in which marks such as + and %41 stand in a text, or digits in quotes, or numbers that are not small and whole. What comes is given to JSON.parse as it is, and what JSON.parse gives is the data as it is: nothing is tidied up on the way.',
+          },
           {
             if: (a) => typeof value === 'string' && a.text === value && a.status === 201,
             diagnosis: 'text-without-quotes',
@@ -659,9 +695,17 @@ export default suite(
       const empty: RequestOptions[] = [
         { body: '' },
         { body: lastChunk, headers: { ...typed, 'Transfer-Encoding': 'chunked' } },
+        // Without a Content-Length and a Transfer-Encoding there is no body (RFC 9112, 6.3).
+        {},
       ];
       for (const options of empty) {
-        const answer = await post(t, '', { ...options, causes: unanswered });
+        const answer = await t.send({
+          method: 'POST',
+          target: '/notes',
+          headers: typed,
+          ...options,
+          causes: unanswered,
+        });
         answer.expectStatus(400, [
           {
             if: (a) => a.status < 400,
@@ -673,6 +717,12 @@ export default suite(
             if: (a) => a.status === 500,
             diagnosis: 'empty-is-500',
             message: "An empty body is the client's mistake, and 500 says that it is yours.",
+          },
+          {
+            if: (a) => a.status === 411,
+            diagnosis: 'wrong-status',
+            message:
+              'A request that has no body, and so neither Content-Length nor Transfer-Encoding, got 411, as if one were on its way. Its body is empty: 400.',
           },
         ]);
         const error = expectReason(answer);
@@ -704,8 +754,9 @@ export default suite(
             message: "A key __proto__ is the client's doing, and 500 says that it is your mistake.",
           },
         ]);
+        expectReason(answer);
       });
-      const harmless = { text: '__proto__', __proto: '"__proto__":' };
+      const harmless = { text: '__proto__', more: '"__proto__":' };
       const taken = await post(t, JSON.stringify(harmless));
       taken.expectStatus(201, [
         {
@@ -716,13 +767,20 @@ export default suite(
         },
       ]);
       taken.expectJSON(harmless);
-      const others = { constructor: 1, prototype: { a: 2 }, proto: 3, _proto_: 4 };
+      const others = {
+        constructor: 1,
+        prototype: { a: 2 },
+        proto: 3,
+        _proto_: 4,
+        __proto: 5,
+        a__proto__b: 6,
+        __PROTO__: 7,
+      };
       const kept = await post(t, JSON.stringify(others));
       const refused = {
         if: () => true,
         diagnosis: 'harmless-key-refused',
-        message:
-          'A body with the keys constructor and prototype did not come through as it was. Any JSON may come, and only __proto__ is a key to refuse.',
+        message: `A body with the keys ${Object.keys(others).join(', ')} did not come through as it was. Any JSON may come, and only __proto__, letter for letter, is a key to refuse.`,
       };
       kept.expectStatus(201, [refused]);
       kept.expectJSON(others, [refused]);
@@ -766,12 +824,13 @@ export default suite(
       const explained = (error: unknown): never => {
         if (!(error instanceof StepFailure) || error.failure.diagnosis !== died.diagnosis)
           throw error;
-        const gone = /ERR_HTTP_CONTENT_LENGTH_MISMATCH|ERR_STREAM|EPIPE|ECONNRESET/.test(
-          error.failure.actual ?? '',
-        );
+        const actual = error.failure.actual ?? '';
+        // That is what the request itself reports.
+        const aborted = /ECONNRESET\]?: aborted|Premature close/.test(actual);
+        const gone = /ERR_HTTP_CONTENT_LENGTH_MISMATCH|ERR_STREAM|EPIPE|ECONNRESET/.test(actual);
         return t.fail({
           ...error.failure,
-          message: `Clients sent POST /notes, hung up in the middle of the body, and that stopped the whole server.${gone ? ' An answer was written to a client that had gone: nothing takes its bytes any more, and that error reached nobody.' : ' An error that is thrown inside a listener reaches no promise: reject.'}`,
+          message: `Clients sent POST /notes, hung up in the middle of the body, and that stopped the whole server.${aborted ? ' The request told of it with an error, and that error never came to the promise that readBodyJSON returns: it was thrown where nobody catches it, as in a listener, or in an async function that nobody awaits.' : gone ? ' An answer was written to a client that had gone: nothing takes its bytes any more, and that error reached nobody.' : ' An error that is thrown inside a listener reaches no promise: reject.'}`,
           exchange: undefined,
         });
       };
@@ -805,7 +864,8 @@ export default suite(
     },
 
     async 'Take JSON and nothing else'(t) {
-      const body = JSON.stringify({ text: t.word() });
+      const word = t.word();
+      const body = JSON.stringify({ text: word });
       const send = (part: Trial, type: string | undefined): Promise<Answer> =>
         post(part, body, { headers: { 'Content-Type': type } });
       const right = [
@@ -865,6 +925,11 @@ export default suite(
           'Content-Type: application/jsonx was taken. It begins like application/json and is another type: compare the whole media type.',
         ],
         [
+          `application/vnd.${word}+json`,
+          'type-by-suffix',
+          `Content-Type: application/vnd.${word}+json was taken. What such a type holds is written as JSON, and yet it is another type: compare the whole media type.`,
+        ],
+        [
           'application/json-patch+json',
           'type-prefix',
           'Content-Type: application/json-patch+json was taken. It begins like application/json and is another type: compare the whole media type.',
@@ -909,6 +974,28 @@ export default suite(
             'An empty body that was declared as text/plain got 400. The media type comes first: 415, whatever the body holds.',
         },
       ]);
+      // A body that is too long, of which nothing has come yet.
+      const early = t.connect();
+      await early.write(
+        head(`Content-Length: ${limit + 1}`).replace('application/json', 'text/plain'),
+      );
+      const before = await early.answer({
+        causes: {
+          'no-answer': {
+            diagnosis: 'type-checked-late',
+            message:
+              'The head of a request had come, with Content-Type: text/plain, and no answer: the body was waited for. The media type stands in the head, and comes first: 415 at once.',
+          },
+        },
+      });
+      before.expectStatus(415, [
+        {
+          if: (a) => a.status === 413,
+          diagnosis: 'type-checked-late',
+          message:
+            'A body that was declared as text/plain and as too long got 413. The media type comes first: 415, however long the body is.',
+        },
+      ]);
       (await send(t, undefined)).expectStatus(415, [
         {
           if: (a) => a.status === 500,
@@ -926,8 +1013,13 @@ export default suite(
     },
 
     async 'Stop at the limit'(t) {
-      for (const letter of ['x', '€']) {
-        const answer = await post(t, jsonOf(limit, letter));
+      const whole = Buffer.from(jsonOf(limit, '€'));
+      for (const answer of [
+        await post(t, jsonOf(limit)),
+        await post(t, Buffer.concat([chunk(whole), Buffer.from(lastChunk)]), {
+          headers: { ...typed, 'Transfer-Encoding': 'chunked' },
+        }),
+      ]) {
         answer.expectStatus(201, [
           {
             if: (a) => a.status === 413,
