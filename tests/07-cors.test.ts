@@ -176,11 +176,17 @@ export default suite(
   {
     async 'Let every page read'(t) {
       const origin = `https://${t.word()}.example`;
+      const own = `http://localhost:${t.program.port}`;
       const cases: [target: string, status: number, origin: string | undefined, method?: string][] =
         [
           ['/public/count', 200, origin],
           ['/public/count', 200, origin, 'POST'],
+          ['/public/count', 200, origin, 'DELETE'],
           ['/public/count', 200, undefined],
+          ['/public/count', 200, 'null'],
+          ['/public/count', 200, own],
+          // A plain OPTIONS; whether it is for the router is asked in step 5.
+          ['/public/count', 404, origin, 'OPTIONS'],
           ['/public/nope', 404, origin],
           [`/${t.word()}`, 404, origin],
           ['/public/boom', 500, origin],
@@ -194,6 +200,11 @@ export default suite(
         });
         // Whoever sets it too late may die of that, which says more.
         if (answer.header(allowOrigin) === undefined) await part.settle();
+        if (method === 'OPTIONS' && answer.status !== status) return;
+        const get =
+          method !== 'GET' && answer.header(allowOrigin) === undefined
+            ? await asked(part, { target, ...from(asking) })
+            : undefined;
         answer.expectStatus(status, [
           {
             if: (a) => a.status === 204,
@@ -204,7 +215,13 @@ export default suite(
         ]);
         answer.expectHeader(allowOrigin, '*', [
           {
-            if: (a) => a.header(allowOrigin) === undefined && status >= 400,
+            if: () => get !== undefined && get.header(allowOrigin) === undefined,
+            diagnosis: 'no-allow-origin',
+            message: `An answer has no ${allowOrigin}, to a ${method} and then to a GET, and an answer to a GET had it before. Every request has a response of its own, and each of them gets the field anew.`,
+          },
+          {
+            if: (a) =>
+              a.header(allowOrigin) === undefined && status >= 400 && method !== 'OPTIONS',
             diagnosis: 'missing-on-errors',
             message: `An answer with status ${status} has no ${allowOrigin}. To the page, an error without it looks like no answer at all.`,
           },
@@ -214,7 +231,12 @@ export default suite(
             message: `The request had no Origin, and its answer has no ${allowOrigin}. With *, every answer is the same: a cache may keep it and give it to a page.`,
           },
           {
-            if: (a) => a.header(allowOrigin) === origin,
+            if: (a) => a.header(allowOrigin) === undefined && (asking === 'null' || asking === own),
+            diagnosis: 'no-allow-origin',
+            message: `The Origin of this request was ${asking}${asking === own ? ', which is the server itself' : ''}, and its answer has no ${allowOrigin}. With * every answer has it, whoever asks.`,
+          },
+          {
+            if: (a) => asking !== undefined && a.header(allowOrigin) === asking,
             diagnosis: 'echoes-for-star',
             message: `${allowOrigin} repeats the Origin of the request. Where every page may read, it is *.`,
           },
@@ -246,19 +268,38 @@ export default suite(
     async 'Let in whom you know'(t) {
       const host = `${t.word()}.example`;
       const shop = `https://${host}`;
-      const listed = [
+      const listed: [origin: string, target: string, status: number, method?: string][] = [
         [shop, `/shop/${host}/count`, 200],
         [friend, `/shop/${host}/count`, 200],
         [shop, `/shop/${host}/nope`, 404],
         [shop, `/shop/${host}/boom`, 500],
         [friend, '/team/boom', 500],
-      ] as const;
-      await t.each(listed, async (part, [origin, target, status]) => {
-        const answer = await part.get(target, { ...from(origin), causes: neverAnswered });
+        [friend, '/team/count', 200, 'DELETE'],
+      ];
+      await t.each(listed, async (part, [origin, target, status, method = 'GET']) => {
+        const answer = await part.send({
+          method,
+          target,
+          ...from(origin),
+          causes: neverAnswered,
+        });
         answer.expectStatus(status);
         const none = answer.header(allowOrigin) === undefined;
         const other = none && origin === shop ? await part.get(target, from(friend)) : undefined;
+        // The only one on the list of /team.
+        const alone =
+          none && origin === friend ? await part.get('/team/count', from(friend)) : undefined;
         const known: Cause[] = [
+          {
+            if: () => alone !== undefined && alone.header(allowOrigin) === undefined,
+            diagnosis: 'listed-origin-refused',
+            message: `The Origin of this request, ${friend}, is on the list, and the answer has no ${allowOrigin}, on /team neither, where it is the only one. Either it is not compared as it came, with http and its port; or it has been taken off the list: that belongs to server.ts, every request gets the same one, and pop, shift and splice take from it for good.`,
+          },
+          {
+            if: () => none && method !== 'GET',
+            diagnosis: 'listed-origin-refused',
+            message: `The origin is on the list, and the answer to its ${method} has no ${allowOrigin}, which the answer to a GET has. Every answer needs it, whatever the method and whether or not there was a preflight before.`,
+          },
           {
             if: () => other?.header(allowOrigin) === friend,
             diagnosis: 'listed-origin-refused',
@@ -470,26 +511,36 @@ export default suite(
     },
 
     async 'Tell the caches'(t) {
-      const cases: [target: string, origin: string | undefined][] = [
+      const cases: [target: string, origin: string | undefined, method?: string][] = [
         ['/team/count', friend],
         ['/team/count', `https://${t.word()}.test`],
         ['/team/count', undefined],
         ['/account/boom', undefined],
         ['/team/nope', friend],
         [`/shop/${t.word()}/count`, undefined],
+        ['/team/nope', friend, 'PUT'],
       ];
-      await t.each(cases, async (part, [target, origin]) => {
-        const answer = await part.get(target, from(origin));
-        const vary = list(answer, 'Vary').map((name) => name.toLowerCase());
+      const varyOf = (answer: Answer): string[] =>
+        list(answer, 'Vary').map((name) => name.toLowerCase());
+      await t.each(cases, async (part, [target, origin, method = 'GET']) => {
+        const answer = await part.send({ method, target, ...from(origin) });
+        const vary = varyOf(answer);
+        const listed =
+          origin === friend || vary.includes('origin')
+            ? undefined
+            : await part.get(target, from(friend));
         const actual = `Vary: ${answer.header('Vary') ?? '(no such field)'}`;
         answer.expect(vary.includes('origin'), {
-          diagnosis: origin === friend ? 'no-vary' : 'vary-only-for-listed',
+          diagnosis:
+            origin === friend || (listed && !varyOf(listed).includes('origin'))
+              ? 'no-vary'
+              : 'vary-only-for-listed',
           message: vary.includes('*')
             ? 'Vary is *, which says that no cache may ever use this answer again. Name Origin, beside what is there.'
             : vary.some((name) => name.endsWith('origin') && !name.startsWith('access-'))
               ? 'The names in Vary run into each other. It is a list: its items have commas between them.'
-              : origin === friend
-                ? `The answer differs from origin to origin, and no Vary says so: a cache may give one origin's answer to another.`
+              : origin === friend || (listed && !varyOf(listed).includes('origin'))
+                ? `The answer to ${method} ${target} differs from origin to origin, and no Vary says so: a cache may give one origin's answer to another.${method === 'GET' && target === '/team/count' ? '' : ' Wherever the options have a list, every answer says so.'}`
                 : 'The answer to an origin on the list has Vary: Origin, and this one has not. A cache that keeps this one would give it to an origin on the list, which then may not read it.',
           expected: 'Vary: Origin, whoever asks',
           actual,
@@ -513,14 +564,18 @@ export default suite(
     },
 
     async 'Let cookies through'(t) {
-      await t.each(['/account/me', '/account/nope'], async (part, target) => {
-        const answer = await part.get(target, from(friend));
+      const allowed = [
+        ['GET', '/account/me'],
+        ['PUT', '/account/nope'],
+      ] as const;
+      await t.each(allowed, async (part, [method, target]) => {
+        const answer = await part.send({ method, target, ...from(friend) });
         answer.expectHeader(allowOrigin, friend);
         answer.expectHeader(allowCredentials, 'true', [
           {
             if: (a) => a.header(allowCredentials) === undefined,
             diagnosis: 'no-credentials',
-            message: `credentials is true and the origin is on the list, and the answer has no ${allowCredentials}: the page does not get to see it.`,
+            message: `credentials is true and the origin is on the list, and the answer to ${method} ${target} has no ${allowCredentials}: the page does not get to see it.`,
           },
           {
             if: (a) => a.headerAll(allowCredentials).length > 1,
@@ -640,6 +695,7 @@ export default suite(
         ['/careless/count', friend, '*'],
         ['/', stranger, '*'],
         ['*', stranger, '*'],
+        ['/public/count', 'null', '*', 'DELETE'],
       ];
       await t.each(cases, async (part, [target, origin, allowed, method, fields]) => {
         const answer = await preflight(part, target, origin, method, fields);
@@ -650,7 +706,9 @@ export default suite(
             message: `A preflight was not taken for one: it went on to the router, which has no route for OPTIONS and answered 404. ${
               fields === ''
                 ? 'It differs from the one before it in that it has no Access-Control-Request-Headers. It needs none.'
-                : target === '/public/nope'
+                : origin === 'null'
+                  ? 'It comes from the origin null, which a sandboxed frame has; others were answered. A preflight is answered for any origin.'
+                  : target === '/public/nope'
                   ? 'The one before it was answered; this one asks about a path that no route has. A preflight is answered for any path.'
                   : target === '/' || target === '*'
                     ? `Those before it were answered; this one asks about ${target}. A preflight is answered for any path.`
@@ -768,17 +826,25 @@ export default suite(
       (await t.get('/team/count')).expectText(before);
 
       // Not preflights: these are for the router.
-      const get = await t.get('/team/count', {
-        headers: { Origin: friend, 'Access-Control-Request-Method': 'PUT' },
+      const others = [
+        ['GET', 200],
+        ['HEAD', 404],
+        ['PUT', 200],
+      ] as const;
+      await t.each(others, async (part, [method, status]) => {
+        const answer = await part.send({
+          method,
+          target: '/team/count',
+          headers: { Origin: friend, 'Access-Control-Request-Method': 'PUT' },
+        });
+        answer.expectStatus(status, [
+          {
+            if: (a) => a.status === 204,
+            diagnosis: 'method-not-checked',
+            message: `A ${method} was answered as a preflight, because it has Access-Control-Request-Method. A preflight is an OPTIONS.`,
+          },
+        ]);
       });
-      get.expectStatus(200, [
-        {
-          if: (a) => a.status === 204,
-          diagnosis: 'method-not-checked',
-          message:
-            'A GET was answered as a preflight, because it has Access-Control-Request-Method. A preflight is an OPTIONS.',
-        },
-      ]);
       const questions: { origin: string | undefined; target: string; method?: string }[] = [
         ...[undefined, friend].flatMap((origin) =>
           ['/team/count', '/nope', '*'].map((target) => ({ origin, target })),
