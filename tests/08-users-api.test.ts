@@ -226,14 +226,23 @@ export default suite(
         ...extraCauses(found, user),
       ]);
       expectCors(found);
-      (await t.head(`/users/${id}`)).expectStatus(200);
+      (await t.head(`/users/${id}?x=1`)).expectStatus(200, [
+        {
+          if: (a) => a.status === 400 || a.status === 404,
+          diagnosis: 'head-refused',
+          message: `GET /users/${id} was answered with 200, and HEAD /users/${id}?x=1 was not. HEAD is answered as GET is, and a query is no part of the path: params.id is free of it.`,
+        },
+      ]);
 
-      for (const more of [t.int(100_000, 900_000), t.int(1e11, 9e11)]) {
-        expectError(
-          await t.get(`/users/${id + more}`, { headers: { Origin: origin } }),
-          404,
-          absentCauses,
-        );
+      for (const more of [t.int(100_000, 900_000), t.int(1e11, 9e11), 2 ** 32]) {
+        expectError(await t.get(`/users/${id + more}`, { headers: { Origin: origin } }), 404, [
+          {
+            if: (a) => a.status === 200 && idIn(a) === id,
+            diagnosis: 'id-cut',
+            message: `GET /users/${id + more} was answered with user ${id}. The number was cut to 32 bits, as |, ~ and >> do. Another number is another id, and nobody has this one.`,
+          },
+          ...absentCauses,
+        ]);
       }
       await refusesOddIds(t, 'GET', user);
 
@@ -250,7 +259,7 @@ export default suite(
     },
 
     async 'Replace one'(t) {
-      const namesake = await create(t);
+      const namesake = await create(t, { name: t.word(), email: `Mc ${t.word()}` });
       const user = await create(t, { name: namesake.name, email: namesake.email });
       const next = await create(t);
       const target = `/users/${user.id}`;
@@ -359,6 +368,25 @@ export default suite(
         });
       }
 
+      // A blank, and what is no e-mail address and somebody else's besides: POST takes both.
+      const odd = { name: ' ', email: namesake.email };
+      const taken = await put(odd, `/users/${next.id}`);
+      taken.expectStatus(200, [
+        {
+          if: (a) => a.status >= 400,
+          diagnosis: 'good-user-refused',
+          message: `PUT was refused with status ${taken.status}. In its body the name is a blank, and the email looks like none and is somebody else's as well. PUT takes what POST takes: any two texts that are not empty.`,
+        },
+      ]);
+      taken.expectJSON({ id: next.id, ...odd }, [
+        {
+          if: () => true,
+          diagnosis: 'fields-changed',
+          message:
+            'PUT did not keep name and email as they came: blanks around them and capital letters stay.',
+        },
+      ]);
+
       const partial = await put({ name: t.word() });
       expectError(partial, 400, [
         {
@@ -414,7 +442,9 @@ export default suite(
     },
 
     async 'Delete one'(t) {
-      const [user, next] = [await create(t), await create(t)];
+      const user = await create(t);
+      // Has the same name and email, and stays.
+      const next = await create(t, { name: user.name, email: user.email });
       const target = `/users/${user.id}`;
       const byName = `?name=${user.name}`;
       await Promise.all([listOf(t), listed(t, byName)]);
@@ -505,7 +535,7 @@ export default suite(
         {
           if: () => true,
           diagnosis: 'wrong-user-deleted',
-          message: `DELETE ${target} took away user ${next.id} as well, or instead.`,
+          message: `DELETE ${target} took away user ${next.id} as well, or instead. The two have the same name and email; the id in the path says who is meant, and nobody else.`,
         },
       ]);
       const still = (await listOf(t)).find(({ id }) => id === user.id);
@@ -516,10 +546,10 @@ export default suite(
         actual: JSON.stringify(still),
       });
       const found = await listed(t, byName);
-      t.check(found.users.length === 0, {
+      t.check(!found.users.some(({ id }) => id === user.id), {
         diagnosis: 'not-deleted',
         message: `DELETE ${target} said 204 and GET ${target} says 404, but GET /users?name=… still finds the user.`,
-        expected: '[]',
+        expected: `only user ${next.id}`,
         actual: JSON.stringify(found.users).slice(0, 300),
         exchange: found.exchange,
       });
@@ -568,8 +598,10 @@ export default suite(
       t.check(lines.length > 0, {
         diagnosis: 'routes-not-printed',
         message: program.stdout.includes('/users')
-          ? 'The server printed paths, but no line that is a route: the method, white space, the path, and nothing else. A method may be missing, or there are quotes or commas around it.'
-          : 'At its start the server printed no routes. One line for each: the method, white space, the path.',
+          ? 'The server printed paths, but no line that is a route: the method in capitals, white space, the path, and nothing else. A method may be missing or stand behind its path, or there is something else between the two or around them, such as quotes or commas.'
+          : program.stderr.includes('/users/:id')
+            ? 'The server printed its routes on stderr, where errors go. Print them where "Server listening" stands, on stdout: console.log does.'
+            : 'At its start the server printed no routes. One line for each: the method, white space, the path.',
         ...failure,
       });
       t.check(missing.length === 0, {
@@ -711,7 +743,9 @@ function whyRefused(t: Trial, answer: Answer, given: { name: string; email: stri
   if (Object.keys(Object(sent)).length > 2)
     return 'Its body holds more than these two. Whatever else a body brings is ignored, and no reason to refuse it.';
   if (given.name.trim() === '')
-    return 'Its name is a blank. A blank is a text that is not empty, and is kept as it came.';
+    return 'Its name and its email are blanks. A blank is a text that is not empty, and is kept as it came.';
+  if (given.name.length > 100)
+    return `Its name has ${given.name.length} letters, and its email more. A text may be as long as a body.`;
   if (!given.email.includes('@'))
     return `Its email is ${JSON.stringify(given.email)}. Here every text that is not empty will do, whatever it looks like.`;
   return idsOf.has(t.program)
@@ -762,7 +796,18 @@ function expectCreated(t: Trial, answer: Answer, given: { name: string; email: s
   });
   ids.add(id);
   const user = { id, ...given };
-  answer.expectJSON(user, extraCauses(answer, user));
+  const back = Object(body) as Partial<User>;
+  const shorter = (['name', 'email'] as const).find(
+    (key) => given[key].length > 100 && String(back[key]).length < given[key].length,
+  );
+  answer.expectJSON(user, [
+    {
+      if: () => shorter !== undefined && back[shorter] !== undefined,
+      diagnosis: 'text-cut',
+      message: `The ${shorter} had ${given[shorter ?? 'name'].length} letters, and came back with ${String(back[shorter ?? 'name']).length}. Name and email are kept as they came, however long they are.`,
+    },
+    ...extraCauses(answer, user),
+  ]);
   const location = answer.header('Location');
   const base = `http://localhost:${t.program.port}`;
   const leads =
@@ -792,9 +837,10 @@ async function create(
 const listOf = async (t: Trial): Promise<User[]> => (await listed(t)).users;
 
 async function listed(t: Trial, query = ''): Promise<{ users: User[]; exchange: Exchange }> {
-  const answer = await t.get(`/users${query}`);
+  const answer = await t.get(`/users${query}`, { headers: { Origin: origin } });
   answer.expectStatus(200);
   expectJSONType(answer);
+  expectCors(answer);
   const list = answer.json();
   answer.expect(Array.isArray(list), {
     diagnosis: 'list-not-an-array',
@@ -1048,12 +1094,12 @@ async function findsByName(t: Trial, user: User): Promise<void> {
   // What is in a name stays as it came: capitals, blanks, and what means something elsewhere.
   const odd = ` Mc${t.word()} <b>&amp; "100%41" (1+1?) `;
   const alone = await create(t, { name: odd, email: `Mc${t.word()}@Example.NET` });
-  await create(t, { name: ' ', email: ' ' });
+  const blank = await create(t, { name: ' ', email: ' ' });
   const query = `?name=${encodeURIComponent(user.name).replaceAll('%20', '+')}`;
   const [all, named, single, nobody, part, small, mail, empty] = await Promise.all([
     listed(t),
     listed(t, query),
-    listed(t, `?name=${encodeURIComponent(odd)}`),
+    listed(t, `?name=${encodeURIComponent(odd)}&x=1`),
     listed(t, `?name=${t.word()}${t.word()}`),
     listed(t, `?name=${encodeURIComponent(user.name.slice(0, -1))}`),
     listed(t, `?name=${encodeURIComponent(odd.toLowerCase())}`),
@@ -1088,10 +1134,12 @@ async function findsByName(t: Trial, user: User): Promise<void> {
     actual: JSON.stringify(named.users).slice(0, 400),
     exchange: named.exchange,
   });
+  const forgetful = single.users.length === all.users.length;
   t.check(single.users.map(({ id }) => id).join() === `${alone.id}`, {
-    diagnosis: 'query-misread',
-    message:
-      'One user has exactly this name, and GET /users?name=… does not list this one alone. query.get has decoded the name already, and it is no pattern: compare it with === with the name as it came in the body.',
+    diagnosis: forgetful ? 'query-ignored' : 'query-misread',
+    message: forgetful
+      ? 'GET /users?name=…&x=1 lists everybody, and with ?name=… alone it did not. Whatever else stands in a query, its name is asked for.'
+      : 'One user has exactly this name, and GET /users?name=…&x=1 does not list this one alone. query.get has decoded the name already, without what stands behind it, and it is no pattern: compare it with === with the name as it came in the body.',
     expected: JSON.stringify([alone]),
     actual: JSON.stringify(single.users).slice(0, 400),
     exchange: single.exchange,
@@ -1123,6 +1171,23 @@ async function findsByName(t: Trial, user: User): Promise<void> {
     expected: '[]',
     actual: JSON.stringify(empty.users).slice(0, 400),
     exchange: empty.exchange,
+  });
+  const created = [user, twin, alone, blank].map(({ id }) => id);
+  const order = all.users.map(({ id }) => id).filter((id) => created.includes(id));
+  t.check(order.join() === created.join(), {
+    diagnosis: 'list-out-of-order',
+    message: `Users ${created.join(', ')} were created in this order, and GET /users does not list them so. The list is in the order of creation, whatever their names are.`,
+    expected: `[${created.join(', ')}]`,
+    actual: `[${order.join(', ')}]`,
+    exchange: all.exchange,
+  });
+  const inborn = await t.get('/users?name=constructor');
+  inborn.expect(inborn.status === 200 && inborn.text.trim() === '[]', {
+    diagnosis: 'query-misread',
+    message:
+      'Nobody is called constructor, and GET /users?name=constructor did not answer with an empty array. Every plain object has something under this name from birth; a Map has only what was put into it.',
+    expected: 'status 200, []',
+    actual: brief(`status ${inborn.status}, ${inborn.text}`, 200),
   });
 }
 
@@ -1206,6 +1271,8 @@ async function keepsIdsApart(t: Trial, earlier: User): Promise<void> {
   expectCreated(t, next, fields);
 
   const many = Array.from({ length: 20 }, () => ({ name: t.word(), email: t.word() }));
+  const [long] = many;
+  if (long) Object.assign(long, { name: long.name.repeat(50), email: long.email.repeat(60) });
   const users: User[] = [];
   await Promise.all(
     many.map(async (fields) =>
@@ -1217,8 +1284,16 @@ async function keepsIdsApart(t: Trial, earlier: User): Promise<void> {
   t.check(lost === undefined, {
     diagnosis: 'user-lost',
     message: `${many.length} users were created at once, and one of them is not in the list. Either the store was read, then awaited, and written back as it no longer was; or the list leaves users out.`,
-    expected: JSON.stringify(lost),
+    expected: brief(JSON.stringify(lost ?? null), 300),
     actual: JSON.stringify(list).slice(-300),
+  });
+  const placeOf = (user: User): number => list.findIndex(({ id }) => id === user.id);
+  const tooEarly = users.find((user) => placeOf(user) < placeOf(quick));
+  t.check(tooEarly === undefined, {
+    diagnosis: 'list-out-of-order',
+    message: `User ${tooEarly?.id} was created after user ${quick.id}, and GET /users lists ${tooEarly?.id} before ${quick.id}. The list is in the order of creation. (Sorted as texts, 10 stands before 9.)`,
+    expected: `user ${quick.id}, and behind it user ${tooEarly?.id}`,
+    actual: list.map(({ id }) => id).join(', '),
   });
 }
 

@@ -1,5 +1,5 @@
 // Wrong: an empty name lists everybody when the query has another parameter.
-// Fails: step 3, empty-query-is-none
+// Fails: step 3, empty-query-is-none | query-ignored
 // @ts-nocheck The modules that it imports lie beside it only where it is judged.
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Router } from '../05-router/router.ts';
