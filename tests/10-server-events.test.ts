@@ -351,6 +351,21 @@ async function refusedOne(t: Trial, before: string, held: Connection[] = []): Pr
   }
 }
 
+/** Opens a connection that must be refused before it has asked for anything. */
+async function refusedInSilence(t: Trial): Promise<void> {
+  const connection = t.connect();
+  await connection.opened();
+  const state = await connection.closed();
+  t.check(state !== 'open', {
+    diagnosis: 'refused-on-request',
+    message:
+      "MAX_CONNECTIONS is 3 and this client holds three open connections. A fourth one, on which nothing was sent so far, stays open. It is one too many from the server's 'connection' on: do not wait for a request.",
+    expected: 'the connection closed, without an answer',
+    actual: 'the connection is still open',
+    exchange: undefined,
+  });
+}
+
 /* ---- step 4 ---- */
 
 /** What was written by hand and is no response. */
@@ -572,6 +587,12 @@ async function expectOtherErrorsThrown(t: Trial): Promise<void> {
       'The server could not listen for another reason (EADDRNOTAVAIL), and standard error does not say so. Only EADDRINUSE means that the port is taken.',
     ...failure,
   });
+  // Node shows where a thrown error came from, and its own version; who prints the error itself shows the first of them.
+  t.check(/^\s+at .+|^Node\.js v\d/m.test(program.stderr), {
+    diagnosis: 'error-not-thrown',
+    message: `With HOST=${foreignAddress} the server cannot listen (EADDRNOTAVAIL), and the program prints a sentence and ends, as it should for a taken port alone. Nobody expected this error: throw it, so that Node shows where it came from.`,
+    ...failure,
+  });
 }
 
 /* ---- step 5 ---- */
@@ -642,7 +663,7 @@ async function expectTimedOut(
   if (await closedSilently(t, exchange)) {
     t.fail({
       diagnosis: 'time-out-without-408',
-      message: `A client that sends ${what} and then nothing is cut off without a word. When ${limit} has passed, 'clientError' comes with the code ERR_HTTP_REQUEST_TIMEOUT: answer 408.`,
+      message: `A client that sends ${what} and then nothing is cut off without a word. When ${limit} has passed, 'clientError' comes with the code ERR_HTTP_REQUEST_TIMEOUT: answer 408. Or does another limit cut it off before? IDLE_MS is 60000 here.`,
       expected,
       actual: 'the connection closed, no bytes',
       exchange,
@@ -782,6 +803,15 @@ async function shakeHands(
     expected: 'Connection: Upgrade',
     actual: agreed === undefined ? 'no Connection' : `Connection: ${brief(agreed)}`,
   });
+  for (const field of ['Content-Length', 'Transfer-Encoding']) {
+    answer.expectNoHeader(field, [
+      {
+        if: () => true,
+        diagnosis: 'length-in-101',
+        message: `The 101 has a ${field}, and a 1xx response never has one (RFC 9110): it has no body, and what follows it is WebSocket.`,
+      },
+    ]);
+  }
   const accept = answer.header('Sec-WebSocket-Accept');
   if (accept !== sha1(key + guid)) {
     const slips: [string, string, string][] = [
@@ -1035,10 +1065,14 @@ export default suite(
     async 'Print the order of events'(t) {
       const program = await t.start();
       const own = t.on(program);
+      // Asked as soon as it listens: by then it has said so.
+      const early = own.connect();
+      await early.write(request('/', 'GET', 'Connection: close'));
+      await early.closed();
       const events = (): string[] => eventsIn(program.stdout);
       const count = (name: string): number => events().filter((event) => event === name).length;
       // Whether a program without a witness listens was found out by a connection: that one has to be gone.
-      const probes = program.options.trusted ? 0 : 1;
+      const probes = program.options.trusted ? 1 : 2;
       await program.when(
         () =>
           count('listening') > 0 &&
@@ -1105,9 +1139,9 @@ export default suite(
         });
       }
       const asked = count('request');
-      t.check(third() >= 0 || asked >= 3, {
+      t.check(third() >= 0 || asked >= 4, {
         diagnosis: 'event-missing',
-        message: `Three requests were answered, and "event: request" was printed ${asked === 1 ? 'once' : `${asked} times`}. It comes for every request; a listener added with once hears only the first.`,
+        message: `Four requests were answered, and "event: request" was printed ${asked === 1 ? 'once' : `${asked} times`}. It comes for every request; a listener added with once hears only the first.`,
         ...both,
         expected: 'event: request, for each request',
         actual: shown(events()),
@@ -1126,6 +1160,12 @@ export default suite(
       // No connection closes before its first request.
       const closed = seen.indexOf('connection close');
       t.check(closed < 0 || closed > seen.indexOf('request'), disorder);
+      t.check(times('connection') > 0, {
+        diagnosis: 'event-missing',
+        message:
+          'A connection carried two requests, and no "event: connection" was printed for it, but for another one before it. It comes for every connection; a listener added with once hears only the first.',
+        ...both,
+      });
       t.check(times('connection') === 1, {
         diagnosis: 'connection-for-each-request',
         message: `"event: connection" was printed ${times('connection')} times for one connection that carried two requests. 'connection' is an event of the server, and comes once.`,
@@ -1181,6 +1221,32 @@ export default suite(
         ...cut,
       });
 
+      // A client that never asks for anything has a connection all the same.
+      const opened = count('connection');
+      const silent = own.connect();
+      await silent.opened();
+      silent.end();
+      await program.when(() => count('connection') > opened, 500);
+      const unasked = {
+        diagnosis: 'event-missing',
+        actual: shown(events().slice(-4)),
+        exchange: undefined,
+      };
+      t.check(count('connection') > opened, {
+        ...unasked,
+        message:
+          'A client opened a connection and closed it without a request, and no "event: connection" was printed. \'connection\' is an event of the server: it comes before the first request, and also where none comes.',
+        expected: 'event: connection',
+      });
+      await program.when(() => count('connection') === count('connection close'), 500);
+      t.check(count('connection') === count('connection close'), {
+        ...unasked,
+        message:
+          'A client opened a connection and closed it without a request, and no "event: connection close" was printed. Every socket has its \'close\', also where no request came on it.',
+        expected: 'event: connection close',
+        actual: shown(events().slice(-4)),
+      });
+
       // The server closes while an answer is on the way: its connection is the last one.
       const last = await beginSlow(own, '/slow?ms=60000');
       (await own.send({ method: 'POST', target: '/close' })).expectStatus(200);
@@ -1208,20 +1274,28 @@ export default suite(
         actual: shown(events()),
       });
 
-      const copy = await t.start({
-        env: { PORT: String(t.program.port) },
-        expectListening: false,
-      });
-      const elsewhere = (): boolean => copy.stdout.includes('Server listening'); // Step 4 has that.
-      await copy.when(() => copy.exit !== null || elsewhere(), 1500);
-      t.check(!eventsIn(copy.stdout).includes('listening') || elsewhere(), {
-        diagnosis: 'listening-not-heard',
-        message:
-          'A second copy was started on the same port, which it cannot get, and it printed "event: listening" all the same. Print that line in a listener for the event, not when your function is called.',
-        expected: 'no event: listening where the port is taken',
-        actual: shown(eventsIn(copy.stdout)),
+      const asSoon = events();
+      t.check(asSoon[0] === 'listening', {
+        diagnosis: 'events-out-of-order',
+        message: `A client connected as soon as the server listened, and "event: ${asSoon[0]}" stands before "event: listening". Print each line in its own listener, at once: not from a timer, and not later.`,
+        expected: 'event: listening, before all others',
+        actual: shown(asSoon.slice(0, 3)),
         exchange: undefined,
       });
+
+      const copy = await t.start({ env: { HOST: foreignAddress }, expectListening: false });
+      const elsewhere = (): boolean => copy.stdout.includes('Server listening'); // Step 4 has that.
+      await copy.when(() => copy.exit !== null || elsewhere(), 1500);
+      const heard = eventsIn(copy.stdout);
+      for (const name of ['listening', 'close']) {
+        t.check(!heard.includes(name) || elsewhere(), {
+          diagnosis: `${name}-not-heard`,
+          message: `A second copy was started with HOST=${foreignAddress}, which is not this machine. It cannot listen there, and it printed "event: ${name}" all the same. Print that line in a listener for this event of the server${name === 'listening' ? ', not when your function is called' : '; that the program ends is another event'}.`,
+          expected: `no event: ${name} where the server never listens`,
+          actual: shown(heard),
+          exchange: undefined,
+        });
+      }
     },
 
     async 'Log a request when it is over'(t) {
@@ -1521,7 +1595,7 @@ export default suite(
           why: otherProtocol,
           ordinary: ordinaryEcho.status,
         })),
-        ...[`/${word}`, '/echo/', '/', `/echo${word}`, '/ECHO', '//'].map((target) => ({
+        ...[`/${word}`, '/echo/', '/', `/echo${word}`, `/${word}/echo`, '/ECHO', '//'].map((target) => ({
           options: { target },
           statuses: target === '//' ? [400, 404] : [404],
           what: `A WebSocket handshake for ${target}`,
@@ -1538,7 +1612,7 @@ export default suite(
         ...[
           word,
           bytes(t, 20).toString('base64'),
-          '*'.repeat(24),
+          `${'*'.repeat(22)}==`,
           bytes(t, 15).toString('base64'),
         ].map((key) => ({
           options: { key },
@@ -1680,8 +1754,13 @@ async function countsThem(t: Trial): Promise<void> {
   });
   const [second, third] = [t.connect(), t.connect()];
   await ask(second, '/');
-  await ask(third, '/');
-  const three = await untilOpen(t, connection, 3, 'with three connections open');
+  await third.opened(); // It counts before it has asked for anything.
+  const three = await untilOpen(
+    t,
+    connection,
+    3,
+    'with three connections open, one of them without a request so far',
+  );
   t.check(three.connections === base.connections + 2, {
     diagnosis: 'connections-miscounted',
     message: `Two further connections were opened, and connections went up by ${three.connections - base.connections}. It counts all that were let in, and never goes down.`,
@@ -1751,7 +1830,8 @@ async function limitsThem(t: Trial): Promise<void> {
   const { connections, requests } = await countsOn(mine);
   const asked = asks.get(mine) ?? 0;
   await refusedOne(limited, '', [mine, second, last]);
-  for (let n = 0; n < 3; n++) {
+  await refusedInSilence(limited);
+  for (let n = 0; n < 2; n++) {
     await refusedOne(
       limited,
       ' Another one before it was refused, as it should be. Does a refused connection give back a place that it never had?',
@@ -1931,6 +2011,20 @@ async function speaksWebSocket(t: Trial): Promise<void> {
   await expectNobodyDied(t, exchange, 'A client sent a WebSocket handshake');
   // What a reset did may only come to light after that answer.
   await expectNobodyDied(t, exchange, 'A client sent a WebSocket handshake');
+
+  // Node warns when something has more than ten listeners for one event.
+  for (const each of await Promise.all(Array.from({ length: 8 }, () => shakeHands(t)))) each.reset();
+  await t.settle();
+  const [warning] =
+    /\d+ (uncaughtException|unhandledRejection) listeners added.*/.exec(t.program.stderr) ?? [];
+  t.check(warning === undefined, {
+    diagnosis: 'process-listener-added-again',
+    message:
+      "With each handshake a listener is added to the process, and none ever goes. It also hides every other mistake of the program. An error of one socket is that socket's: listen for 'error' there.",
+    expected: 'no warning on standard error',
+    actual: brief(warning ?? '', 200),
+    exchange: undefined,
+  });
 }
 
 /** Where a limit of about 100 ms has passed because this process was held up, the handshake is tried again. */
