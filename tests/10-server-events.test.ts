@@ -1830,13 +1830,13 @@ async function limitsThem(t: Trial): Promise<void> {
   const { connections, requests } = await countsOn(mine);
   const asked = asks.get(mine) ?? 0;
   await refusedOne(limited, '', [mine, second, last]);
-  await refusedInSilence(limited);
   for (let n = 0; n < 2; n++) {
     await refusedOne(
       limited,
       ' Another one before it was refused, as it should be. Does a refused connection give back a place that it never had?',
     );
   }
+  await refusedInSilence(limited);
   const full = await untilOpen(
     limited,
     mine,
