@@ -178,6 +178,15 @@ function expectCookies(answer: Answer, pairs: string[]): void {
       actual,
     });
   }
+  if (got.some((pair) => pair.startsWith('%'))) {
+    answer.fail({
+      diagnosis: 'cookie-not-decoded',
+      message:
+        'A name is still percent-encoded in its Set-Cookie. What the client means is the text that searchParams gives.',
+      expected,
+      actual,
+    });
+  }
   const last = pairs.at(-1) ?? '';
   if (fields.length === 1 && pairs.length > 1 && pairs.every((pair) => all.includes(pair))) {
     answer.fail({
@@ -396,8 +405,9 @@ export default suite(
         },
       ]);
 
-      const [world] = await onOneConnection(t, ['/greeting', '/greeting']);
-      if (!world) return;
+      const percent = '/greeting?lang=en&name=100%';
+      const [world, odd] = await onOneConnection(t, ['/greeting', percent]);
+      if (!world || !odd) return;
       world.expectStatus(200);
       world.expectText('Hello, world!\n', [
         {
@@ -409,6 +419,16 @@ export default suite(
       ]);
       world.expectHeader('Content-Length', '14');
       expectPlainText(world);
+      // An escape that means nothing may be refused; it may not make the server fail.
+      if (odd.status === 400) return;
+      odd.expectStatus(200, [
+        {
+          if: (a) => a.status === 500,
+          diagnosis: 'greeting-threw',
+          message: `GET ${percent} got 500. Its % begins no escape, and the name is not the first parameter: decodeURIComponent throws at such a %, and a query cut by hand may lack a piece. searchParams takes any query apart and never throws.`,
+        },
+      ]);
+      odd.expectText('Hello, 100%!\n');
     },
 
     async 'Choose the status line'(t) {
@@ -444,20 +464,21 @@ export default suite(
       }
       const [teapot, unknown, after] = answers.slice(codes.length);
       if (!unknown || !teapot || !after) return;
-      const interim = {
+      const interim = (target: string): Pick<Cause, 'diagnosis' | 'message'> => ({
         diagnosis: 'code-not-checked',
-        message:
-          'The code 100 went into the status line, and that is no final answer: a status below 200 only says that the final one is still to come. Check the code first.',
-      };
+        message: `The code ${target.slice(-3)} went into the status line, and that is no final answer: a status below 200 only says that the final one is still to come. Check the code first.`,
+      });
       const printed = t.program.stderr.length;
       const none = '/status';
-      const bad = ['99', '100', t.word(), '600', '-404', '404.5', `404${t.word()}`, ''];
+      const bad = ['99', '100', t.word(), '600', '-404', '404.5', `404${t.word()}`, '', '199'];
       const targets = [...bad.map((code) => `${none}?code=${code}`), none];
       await t.each(inLanes(targets), async (part, lane) => {
         for (const target of lane) {
-          const waits = target.endsWith('=100');
+          const why = interim(target);
           const answer = await part.get(target, {
-            ...(waits && { causes: { 'no-answer': interim, 'connection-closed': interim } }),
+            ...(/=1\d\d$/.test(target) && {
+              causes: { 'no-answer': why, 'connection-closed': why },
+            }),
           });
           expectRefusal(answer, [
             {
@@ -508,7 +529,7 @@ export default suite(
       });
       const word = t.word();
       await t.each(
-        [`/teapot?size=${word}`, '/teapot/', '/Teapot', `/${word}/teapot`, `/greeting${word}`],
+        [`/teapot?size=${word}`, '/teapot/', '/Teapot', `/${word}/teapot`, `/greeting${word}`, '/'],
         async (part, target) => {
           const answer = await part.get(target);
           if (target.includes('?')) {
@@ -525,12 +546,23 @@ export default suite(
               {
                 if: (a) => a.status === 418 || a.status === 200,
                 diagnosis: 'other-path-answered',
-                message: `${target} is another path than those of the pages, and one of them answered. Compare the whole pathname, letter by letter.`,
+                message:
+                  target === '/'
+                    ? 'GET / was answered like a page. The lesson names no page at this path, and any path that it does not name is a 404.'
+                    : `${target} is another path than those of the pages, and one of them answered. Compare the whole pathname, letter by letter.`,
               },
             ]);
           }
         },
       );
+      // What becomes of an odd target is the request anatomy lesson's; here it only must not be the end.
+      const odd = await t.get('//');
+      odd.expect(odd.status >= 400, {
+        diagnosis: 'other-path-answered',
+        message: 'GET // was answered like a page, and no page of the lesson has this path.',
+        expected: 'status 404',
+        actual: `status ${odd.status}`,
+      });
       await expectOneAnswerEach(t, printed);
     },
 
@@ -645,11 +677,13 @@ export default suite(
       const word = t.word();
       const none = await t.get(`/fields?name=X-${word}`);
       // Every ordinary object has the last two.
-      await t.each([`X-${word}`, 'constructor', 'toString'], async (part, name) => {
+      await t.each([`X-${word}`, 'constructor', 'toString', 'X-Request'], async (part, name) => {
         const none = await part.get(`/fields?name=${name}`);
         const nothing = fieldsOf(none);
         const inherited = name.startsWith('X-')
-          ? ''
+          ? name === 'X-Request'
+            ? ' A part of a name is another name.'
+            : ''
           : ' Every ordinary object has something under this name: an object made with {} is no list of header fields.';
         none.expect(nothing.has === false, {
           diagnosis: 'wrong-has',
@@ -672,7 +706,7 @@ export default suite(
       // On connections of their own.
       const others: Answer[] = [];
       await t.each(
-        ['/greeting', '/status?code=abc', '/teapot', '/greeting'],
+        ['/greeting', '/status?code=abc', '/teapot', '/greeting', '/status?code=404'],
         async (part, target, index) => {
           const headers = index === 0 ? {} : { 'X-Request-Id': own };
           const answer = await part.get(target, { headers });
@@ -731,7 +765,9 @@ export default suite(
       const pairs = names.map(
         (name, n) => `${name}=${['', '-', begin][n] ?? ''}${t.word()}-${t.int(1, 99)}_X`,
       );
-      const answer = await t.get(`/cookies?${pairs.join('&')}`);
+      // One letter comes as an escape: what counts is the text that it stands for.
+      const sent = pairs.map((pair) => pair.replace(/^t/, '%74'));
+      const answer = await t.get(`/cookies?${sent.join('&')}`);
       const refusedAll = {
         if: (a: Answer) => a.status === 400,
         diagnosis: 'wrong-status',
@@ -740,10 +776,12 @@ export default suite(
       };
       if (answer.status === 400) {
         const refused: string[] = [];
-        for (const pair of pairs)
+        for (const pair of sent)
           if ((await t.get(`/cookies?${pair}`)).status === 400) refused.push(pair);
         if (refused.length > 0 && refused.length < pairs.length)
           refusedAll.message += ` Asked for alone, these are refused: ${refused.join(' ')}. The others are not.`;
+        if (refused.join() === sent[0])
+          refusedAll.message += ' An escape is no part of a name: check what searchParams gives.';
       }
       answer.expectStatus(200, [refusedAll]);
       requestId(answer);
@@ -852,6 +890,15 @@ export default suite(
         ]);
         refused.expectNoHeader('Set-Cookie');
       });
+      // No parameter, no cookie; to refuse that is right as well.
+      const without = await t.get('/cookies');
+      without.expect(without.status === 200 || without.status === 400, {
+        diagnosis: without.status === 500 ? 'cookies-threw' : 'wrong-status',
+        message: `GET /cookies without any parameter got ${without.status}.${without.status === 500 ? ' An error was thrown on the way: where there is no parameter there is no first one either, and no text behind a ?.' : ''} It sets no cookie: 200 or 400.`,
+        expected: 'status 200 or 400, and no Set-Cookie',
+        actual: `status ${without.status}`,
+      });
+      without.expectNoHeader('Set-Cookie');
       await expectOneAnswerEach(t, printed);
     },
 
@@ -909,17 +956,23 @@ export default suite(
         [fields, 200],
         [none, 204],
       ];
+      // What GET does not get either is another step's.
+      const differs = async (head: Answer, right: (answer: Answer) => boolean): Promise<boolean> =>
+        !right(head) && right(await t.get(head.exchange.target));
       for (const [answer, code, reason] of wanted) {
-        answer?.expectStatus(code, [
-          {
-            if: () => true,
-            diagnosis: 'head-differs',
-            message:
-              'HEAD has another status than GET: it gets the same status and header fields, and only the body is left out.',
-          },
-        ]);
-        answer?.expectNoBody();
-        if (answer && reason !== undefined && answer.reason !== reason) {
+        if (!answer) continue;
+        if (await differs(answer, ({ status }) => status === code)) {
+          answer.expectStatus(code, [
+            {
+              if: () => true,
+              diagnosis: 'head-differs',
+              message:
+                'HEAD has another status than GET: it gets the same status and header fields, and only the body is left out.',
+            },
+          ]);
+        }
+        answer.expectNoBody();
+        if (reason !== undefined && (await differs(answer, (other) => other.reason === reason))) {
           answer.fail({
             diagnosis: 'head-differs',
             message: 'HEAD has another status line than GET.',
@@ -930,13 +983,15 @@ export default suite(
       }
       if (cookies) expectCookies(cookies, [`${word}=1`, 'theme=dark']);
       if (none) expectBodyless(none, 204);
-      fields?.expect(mediaType(fields) === 'application/json', {
-        diagnosis: 'head-differs',
-        message:
-          'HEAD has another Content-Type than GET: it gets the same header fields, and only the body is left out.',
-        expected: 'Content-Type: application/json',
-        actual: `Content-Type: ${brief(fields.header('Content-Type') ?? '(none)')}`,
-      });
+      if (fields && (await differs(fields, (one) => mediaType(one) === 'application/json'))) {
+        fields.fail({
+          diagnosis: 'head-differs',
+          message:
+            'HEAD has another Content-Type than GET: it gets the same header fields, and only the body is left out.',
+          expected: 'Content-Type: application/json',
+          actual: `Content-Type: ${brief(fields.header('Content-Type') ?? '(none)')}`,
+        });
+      }
     },
 
     async 'Fail before and after the first byte'(t) {
@@ -1117,6 +1172,7 @@ export default suite(
           : 'The first line is not what was expected.',
         ...shown,
       });
+      requestId(new Answer(exchange));
       t.check(!JSON.stringify(message?.rawHeaders).includes(late), {
         diagnosis: 'error-leaked',
         message: 'The client can read the error in a header field. That is for your log.',
@@ -1207,10 +1263,25 @@ export default suite(
         diagnosis: 'count-not-checked',
         message: 'A count above 10000 is answered with that many rows. Refuse it with 400.',
       };
-      const wrong = ['0', '2.5', t.word(), '', '10001'].map((count) => `/rows?count=${count}`);
+      const wrong = ['0', '2.5', t.word(), '', '10001', '-3', '3x'].map(
+        (count) => `/rows?count=${count}`,
+      );
       await t.each(['/rows', ...wrong], async (part, target) => {
         const answer = await part.get(target, { causes: { 'response-endless': unchecked } });
-        expectRefusal(answer);
+        expectRefusal(answer, [
+          {
+            if: (a) => target.endsWith('-3') && a.status < 400,
+            diagnosis: 'negative-accepted',
+            message:
+              'GET /rows?count=-3 was accepted. It is a whole number, and less than the smallest good count, which is 1: answer 400.',
+          },
+          {
+            if: (a) => target.endsWith('3x') && a.status < 400,
+            diagnosis: 'count-half-read',
+            message:
+              'GET /rows?count=3x was taken for 3: a part of it was dropped, as parseInt does. Number() takes the whole text or gives NaN.',
+          },
+        ]);
         requestId(answer);
       });
       await expectOneAnswerEach(t, printed);
@@ -1226,6 +1297,13 @@ export default suite(
       bodyless.expectStatus(200);
       bodyless.expectNoBody();
       requestId(bodyless);
+      bodyless.expect(mediaType(bodyless) === mediaType(three), {
+        diagnosis: 'head-differs',
+        message:
+          'HEAD has another Content-Type than GET: it gets the same header fields, and only the body is left out.',
+        expected: `Content-Type: ${three.header('Content-Type')}`,
+        actual: `Content-Type: ${brief(bodyless.header('Content-Type') ?? '(none)')}`,
+      });
 
       const idle = (await t.program.ping(1000)) ?? 0;
       const before = t.program.memory();
