@@ -99,7 +99,7 @@ const paramsMissing: Named = {
 const queryLost: Named = {
   diagnosis: 'query-lost',
   message:
-    'The handler did not get the query. Its third argument is { params, query }, where query is url.searchParams: no text, and no ordinary object.',
+    'The handler did not get the query, or not all of it. Its third argument is { params, query }, where query is url.searchParams: no text, and no ordinary object, which has room for one value under each name.',
 };
 
 const colonKept: Named = {
@@ -299,7 +299,7 @@ export default suite(
       const root = await t.get('/');
       const docs = await t.get('/Docs/');
       const twice = await t.get('/twice');
-      const query = await t.get(`/inbox?${word}=/users/1`);
+      const query = await t.get(`/inbox?${word}=/users/1&${word}=2`);
       const absolute = await t.get(`http://localhost/inbox?${word}`);
       const dots = await t.get('/users/../inbox');
       expectRoute(root, { route: 'GET /' }, notFound('GET /'));
@@ -325,7 +325,11 @@ export default suite(
         message:
           'With a query behind it, /inbox was not found. The query is no part of the path: compare url.pathname, not req.url.',
       };
-      expectRoute(query, { route: 'GET /inbox', query: `${word}=%2Fusers%2F1` }, queryMatched);
+      expectRoute(
+        query,
+        { route: 'GET /inbox', query: `${word}=%2Fusers%2F1&${word}=2` },
+        queryMatched,
+      );
       for (const answer of [absolute, dots]) {
         const query = answer === absolute ? `${word}=` : '';
         expectRoute(
@@ -584,10 +588,10 @@ export default suite(
         notFound('GET /users/:id/posts/:post'),
       );
 
-      const malformed = ['%zz', '%', '%C3', '%E0%A4%A', `${word}/posts/%zz`].map((text) => [
-        'GET',
-        `/users/${text}`,
-      ]);
+      const malformed = [
+        ...['%zz', '%', '%C3', '%E0%A4%A'],
+        ...[`${word}/posts/%zz`, `%zz/posts/${word}`],
+      ].map((text) => ['GET', `/users/${text}`]);
       const bad = [...malformed, ['PUT', '/users/%zz']];
       await t.each(bad, async (part, [method = '', escape = '']) => {
         const answer = await missed(part, part.send({ method, target: escape }));
@@ -649,7 +653,7 @@ export default suite(
 
     async 'Answer HEAD as GET'(t) {
       const word = t.word();
-      const paths = ['/', `/users/${word}/posts/1`, '/posts/latest', `/later/${word}`];
+      const paths = ['/', `/users/${word}/posts/1`, `/posts/latest?${word}`, `/later/${word}`];
       const pairs: { get: Answer; head: Answer }[] = [];
       await t.each(paths, async (part, path, index) => {
         pairs[index] = { get: await part.get(path), head: await part.head(path) };
@@ -675,7 +679,7 @@ export default suite(
             {
               if: () => true,
               diagnosis: 'head-without-handler',
-              message: `The ${name} of HEAD ${head.exchange.target} must be that of GET, and it ${head.header(name) === undefined ? 'is missing' : 'is another one'}. Run the very handler that GET runs, with the same params; Node leaves out the body.`,
+              message: `The ${name} of HEAD ${head.exchange.target} must be that of GET, and it ${head.header(name) === undefined ? 'is missing' : 'is another one'}. Run the very handler that GET runs, with the same params and query; Node leaves out the body.`,
             },
           ]);
         }
@@ -683,7 +687,7 @@ export default suite(
       }
       const missing = await t.head(`/${word}`);
       const malformed = await t.head('/users/%zz');
-      const fails = await t.head('/fails/now', { causes: promiseLost });
+      const fails = await t.head('/fails/later', { causes: promiseLost });
       const mail = await t.head('/mail');
       missing.expectStatus(404, [
         {
@@ -693,6 +697,13 @@ export default suite(
         },
       ]);
       missing.expectNoBody();
+      missing.expectHeader('Content-Type', missing.header('Content-Type') ?? 'application/json', [
+        {
+          if: () => true,
+          diagnosis: 'head-without-fields',
+          message: `HEAD /${word} is a 404, as for GET, and has no Content-Type. HEAD has all the header fields that GET has; only the body is left out, and Node does that by itself.`,
+        },
+      ]);
       malformed.expectStatus(400);
       fails.expectStatus(500, [
         {
@@ -844,6 +855,14 @@ export default suite(
         diagnosis: 'wrong-json',
         message: 'The list of routes is not that of the registrations.',
         ...differ,
+      });
+      const again = await t.get('/routes');
+      again.expect(again.text === answer.text, {
+        diagnosis: 'routes-change',
+        message:
+          'GET /routes was asked twice, and the second answer is another one. To read routes changes nothing: make a new list each time, and leave that of the router as it is.',
+        expected: `the same ${given.length} entries`,
+        actual: brief(again.text, 200),
       });
     },
   },
