@@ -155,9 +155,7 @@ function expectLength(answer: Answer, which = ''): void {
     diagnosis: 'no-content-length',
     message: `The answer${which} has no Content-Length.${answer.framing === 'chunked' ? ` So Node sent it chunked: before each piece stands its size in hexadecimal (here ${answer.body.length.toString(16)}), and after the last one a 0.` : ''} When writeHead or write sends the header section, Node does not know the length of what follows: measure the JSON in bytes, and set the field yourself.`,
     expected: `Content-Length: ${answer.body.length}`,
-    actual: answer.header('Transfer-Encoding')
-      ? 'Transfer-Encoding: chunked'
-      : 'no Content-Length',
+    actual: answer.header('Transfer-Encoding') ? 'Transfer-Encoding: chunked' : 'no Content-Length',
   });
   answer.expect(answer.header('Transfer-Encoding') === undefined, {
     diagnosis: 'two-framings',
@@ -608,7 +606,11 @@ export default suite(
       }
 
       // What some code or other would undo, tidy up or round, though JSON.parse has done all that there is to do.
-      const odd = { text: `  + %41 &lt; 'x' "y" \\n ,] //`, digits: '007', numbers: [2 ** 40, 0.5] };
+      const odd = {
+        text: `  + %41 &lt; 'x' "y" \\n ,] //`,
+        digits: '007',
+        numbers: [2 ** 40, 0.5],
+      };
       const values = [42, true, `${t.word()}  b\n\tc`, odd, false, 0, '', [], {}, null];
       await t.each(values, async (part, value) => {
         const json = JSON.stringify(value);

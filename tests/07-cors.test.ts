@@ -220,8 +220,7 @@ export default suite(
             message: `An answer has no ${allowOrigin}, to a ${method} and then to a GET, and an answer to a GET had it before. Every request has a response of its own, and each of them gets the field anew.`,
           },
           {
-            if: (a) =>
-              a.header(allowOrigin) === undefined && status >= 400 && method !== 'OPTIONS',
+            if: (a) => a.header(allowOrigin) === undefined && status >= 400 && method !== 'OPTIONS',
             diagnosis: 'missing-on-errors',
             message: `An answer with status ${status} has no ${allowOrigin}. To the page, an error without it looks like no answer at all.`,
           },
@@ -709,14 +708,14 @@ export default suite(
                 : origin === 'null'
                   ? 'It comes from the origin null, which a sandboxed frame has; others were answered. A preflight is answered for any origin.'
                   : target === '/public/nope'
-                  ? 'The one before it was answered; this one asks about a path that no route has. A preflight is answered for any path.'
-                  : target === '/' || target === '*'
-                    ? `Those before it were answered; this one asks about ${target}. A preflight is answered for any path.`
-                    : allowed === undefined
-                      ? 'Those before it were answered; this one comes from an origin that is not on the list. A preflight is answered for any origin, and this one gets no Access-Control-Allow-Origin.'
-                      : method === 'GET'
-                        ? 'Those before it were answered; this one asks about GET. A preflight is answered whichever method it asks about.'
-                        : 'An OPTIONS with Origin and Access-Control-Request-Method is one; cors answers it, and returns true. Node gives methods in capitals, and the names in req.headers in lower case.'
+                    ? 'The one before it was answered; this one asks about a path that no route has. A preflight is answered for any path.'
+                    : target === '/' || target === '*'
+                      ? `Those before it were answered; this one asks about ${target}. A preflight is answered for any path.`
+                      : allowed === undefined
+                        ? 'Those before it were answered; this one comes from an origin that is not on the list. A preflight is answered for any origin, and this one gets no Access-Control-Allow-Origin.'
+                        : method === 'GET'
+                          ? 'Those before it were answered; this one asks about GET. A preflight is answered whichever method it asks about.'
+                          : 'An OPTIONS with Origin and Access-Control-Request-Method is one; cors answers it, and returns true. Node gives methods in capitals, and the names in req.headers in lower case.'
             }`,
           },
           {

@@ -1595,13 +1595,15 @@ export default suite(
           why: otherProtocol,
           ordinary: ordinaryEcho.status,
         })),
-        ...[`/${word}`, '/echo/', '/', `/echo${word}`, `/${word}/echo`, '/ECHO', '//'].map((target) => ({
-          options: { target },
-          statuses: target === '//' ? [400, 404] : [404],
-          what: `A WebSocket handshake for ${target}`,
-          diagnosis: 'path-not-checked',
-          why: 'Only /echo takes WebSockets; another path is 404.',
-        })),
+        ...[`/${word}`, '/echo/', '/', `/echo${word}`, `/${word}/echo`, '/ECHO', '//'].map(
+          (target) => ({
+            options: { target },
+            statuses: target === '//' ? [400, 404] : [404],
+            what: `A WebSocket handshake for ${target}`,
+            diagnosis: 'path-not-checked',
+            why: 'Only /echo takes WebSockets; another path is 404.',
+          }),
+        ),
         {
           options: { key: undefined },
           statuses: [400],
@@ -2013,7 +2015,8 @@ async function speaksWebSocket(t: Trial): Promise<void> {
   await expectNobodyDied(t, exchange, 'A client sent a WebSocket handshake');
 
   // Node warns when something has more than ten listeners for one event.
-  for (const each of await Promise.all(Array.from({ length: 8 }, () => shakeHands(t)))) each.reset();
+  for (const each of await Promise.all(Array.from({ length: 8 }, () => shakeHands(t))))
+    each.reset();
   await t.settle();
   const [warning] =
     /\d+ (uncaughtException|unhandledRejection) listeners added.*/.exec(t.program.stderr) ?? [];

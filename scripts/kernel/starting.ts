@@ -40,10 +40,7 @@ export async function startListening(
       // Taken by somebody else between our choice and its listen: not the program's fault, so try another.
       // Some say so in words of their own.
       const complains = [String(port), 'EADDRINUSE'].some((word) => program.stderr.includes(word));
-      const lost =
-        complains &&
-        program.listening.length === 0 &&
-        (await portTaken(port));
+      const lost = complains && program.listening.length === 0 && (await portTaken(port));
       if (lost && tries < maxTries) {
         await program.stop();
         continue;
