@@ -177,11 +177,14 @@ export default suite(
       // What browsers ask for by themselves, and a path that is no link.
       expectGreeting(await t.get('/favicon.ico'));
       expectGreeting(await t.get('//'));
+      // Whoever waits for the body waits for good.
+      expectGreeting(await t.post('/', ''));
     },
 
     async 'Refuse a wrong port'(t) {
       const all = await Promise.allSettled([
-        ...['abc', '65536', '-1', '80 '].map((value) => refuses(t, value)),
+        // -0 is no less than 0 for whoever only compares numbers.
+        ...['abc', '65536', '-0', '80 '].map((value) => refuses(t, value)),
         acceptsHighest(t),
         takes3000(t),
       ]);
@@ -225,14 +228,16 @@ export default suite(
           exchange,
         });
       }
+      const timesOf = (line: string): number =>
+        program.stdout.split(/\r?\n/).filter((printed) => printed.trim() === line).length;
+      const steady = answers.every(([line]) => timesOf(line) === timesOf(answers[0]?.[0] ?? ''));
       for (const [line, { exchange }] of answers) {
-        const times = program.stdout
-          .split(/\r?\n/)
-          .filter((printed) => printed.trim() === line).length;
+        const times = timesOf(line);
         t.check(times === 1, {
           diagnosis: 'logged-more-than-once',
-          message:
-            'One request was sent, and its line was printed more than once: the listener was added several times. Add it once, outside the handler.',
+          message: steady
+            ? `Each request was sent once, and each line was printed ${times} times. Does the program print it in more than one place, or add the listener more than once? One line is enough.`
+            : 'Each request was sent once, and with each one more lines were printed: the listener is added anew with every request. Add it once, outside the handler.',
           expected: `one line "${line}"`,
           actual: `${times} lines "${line}"`,
           exchange,
@@ -285,6 +290,17 @@ export default suite(
         2000,
         chosen,
       );
+      const [where] = chosen.listeners();
+      const port = where && 'port' in where ? where.port : 0;
+      const taken = /EADDRINUSE[^]*?:(\d+)$/m.exec(chosen.stderr)?.[1];
+      const asked = taken ?? (port === 3000 ? '3000' : undefined);
+      t.check(asked === undefined, {
+        diagnosis: 'port-zero-replaced',
+        message: `With PORT=0 the program asked for port ${asked}. 0 is a right value too: it lets the system choose. To || and if, 0 is as good as nothing.`,
+        expected: 'a program that listens on a port that the system chose',
+        actual: `port ${asked}`,
+        exchange: undefined,
+      });
       t.check(!chosen.exit, {
         diagnosis: 'right-port-refused',
         message:
@@ -293,10 +309,16 @@ export default suite(
         actual: `exit code ${chosen.exit?.code}\nstandard error: ${brief(t.complaint(chosen), 200) || '(nothing)'}`,
         exchange: undefined,
       });
-      const [where] = chosen.listeners();
-      const port = where && 'port' in where ? where.port : 0;
       const spoken = announcement.exec(chosen.stdout) ?? /localhost:(\d+)/.exec(chosen.stdout);
       const said = Number(spoken?.[1] ?? -1);
+      t.check(/listening|localhost/i.test(chosen.stdout), {
+        diagnosis: 'no-announcement',
+        message:
+          'A second copy was started with PORT=0, and no request was sent to it. Its port is open, and it did not say so. The line belongs to the opening of the port, whether anybody comes or not.',
+        expected: line(port),
+        actual: printed(chosen.stdout),
+        exchange: undefined,
+      });
       t.check(said === port, {
         diagnosis: said === 0 || said === -1 ? 'announced-port-zero' : 'announced-wrong-port',
         message:
@@ -310,6 +332,8 @@ export default suite(
 
       // Said before it is true: a second copy on a taken port must not say it at all.
       await second.when(() => second.exit !== null, 2000);
+      // Where the first is gone meanwhile, the port was free.
+      if (second.stdout.includes('Server listening')) await t.settle();
       t.check(!second.stdout.includes('Server listening'), {
         diagnosis: 'announced-too-early',
         message:
