@@ -135,12 +135,12 @@ export class Copy {
       const atDeadline = program.exit?.code === 1 && this.since > this.#timeoutMs;
       if (program.exit && !atDeadline && (inFlight || program.exit.code !== 0))
         this.#exitedAtOnce(expected);
-      const near = /^.*draining.*$/im.exec(`${program.stdout}\n${program.stderr}`)?.[0].trim();
+      const near = /^.*draining.*$/im.exec(`${program.stdout}\n${program.stderr}`)?.[0].trimEnd();
       if (near !== undefined) {
         const onStderr = program.stderr.includes(near);
         this.fail({
           diagnosis: 'draining-line-differs',
-          message: `After ${name} the program printed "${brief(near, 60)}"${onStderr ? ' on standard error' : ''}. The line goes to standard output and begins with Draining, with exactly these letters.`,
+          message: `After ${name} the program printed "${brief(near, 60)}"${onStderr ? ' on standard error' : ''}. The line goes to standard output and begins with Draining, with exactly these letters and nothing before them.`,
           expected,
           actual: near,
         });
@@ -397,6 +397,7 @@ async function finishesInFlight(
   const echo = await beginEcho(copy, echoTarget, one, 'Connection: close');
   const upload = await beginUpload(copy, uploadTarget, 'Connection: close');
   await copy.drain(first);
+  const told = timesTold(copy);
 
   let sent = one;
   for (const signal of more) {
@@ -450,6 +451,15 @@ async function finishesInFlight(
     promptly,
     more.length > 0 ? 'second-signal-crash' : 'shutdown-crashed',
   );
+  if (more.length > 0 && told === 1 && timesTold(copy) > 1) {
+    copy.fail({
+      diagnosis: 'second-shutdown',
+      message:
+        'server.ts gave onDrain a function that prints "told to stop". The first signal called it, and a second one called it again. Remember that the draining has begun.',
+      expected: 'one line "told to stop"',
+      actual: `${timesTold(copy)} such lines`,
+    });
+  }
   if (copy.drainingLines > 1) {
     copy.fail({
       diagnosis: 'second-shutdown',
@@ -462,6 +472,10 @@ async function finishesInFlight(
     });
   }
 }
+
+/** How often the function of server.ts that says so was called. */
+const timesTold = ({ program }: Copy): number =>
+  program.stdout.split(/\r?\n/).filter((line) => line === 'told to stop').length;
 
 /** In ms: who takes longer than this over nothing has a clock, or a busy machine. */
 const slow = 300;
@@ -579,6 +593,16 @@ function expectHungUp(answer: Answer): void {
   });
 }
 
+/** An answer from before the signal. */
+function expectKept(answer: Answer): void {
+  answer.expect(!/close/i.test(answer.header('Connection') ?? ''), {
+    diagnosis: 'never-kept-alive',
+    message: `GET ${answer.exchange.target} was answered with Connection: close long before any signal, so every such request needs a connection of its own. Say it only while draining.`,
+    expected: 'an answer that leaves the connection open',
+    actual: `Connection: ${answer.header('Connection')}`,
+  });
+}
+
 const keptAlive = {
   diagnosis: 'kept-alive-too-long',
   message:
@@ -626,13 +650,7 @@ export default suite(
       const copy = await Copy.start(t);
       const idle = copy.t.connect();
       const before = await ask(idle, '/');
-      before.expect(!/close/i.test(before.header('Connection') ?? ''), {
-        diagnosis: 'never-kept-alive',
-        message:
-          'An answer said Connection: close long before any signal, so every request needs a connection of its own. Say it only while draining.',
-        expected: 'an answer that leaves the connection open',
-        actual: `Connection: ${before.header('Connection')}`,
-      });
+      expectKept(before);
       const [uploadTarget, halfTarget] = [`/upload?${t.word()}`, `/?${t.word()}`];
       const upload = await beginUpload(copy, uploadTarget);
       const half = await beginHead(copy, halfTarget);
@@ -657,9 +675,10 @@ export default suite(
     },
 
     async 'Say that you are draining'(t) {
-      const healthy = await t.get('/health');
+      const healthy = await ask(t.connect(), '/health');
       healthy.expectStatus(200);
       expectState(healthy, 'ok');
+      expectKept(healthy);
       const copy = await Copy.start(t);
       const half = await beginHead(copy, '/health');
       await copy.drain();
@@ -790,8 +809,8 @@ export default suite(
           await upgradedSocket(copy),
           await upgradedSocket(copy),
         ];
-        // One has left before: it must not be in the way.
-        sockets.pop()?.reset();
+        // The first has left before: it must not be in the way.
+        sockets.shift()?.reset();
         const target = `/upload?${copy.t.word()}`;
         const upload = await beginUpload(copy, target, 'Connection: close');
         const { program } = copy;
@@ -835,6 +854,15 @@ export default suite(
           message:
             'Every connection is closed, and the process still runs. server.ts has a timer, and gave onDrain the function that stops it, one of two: was each of them called? A deadline without unref() would keep the process alive as well.',
         });
+        const times = timesTold(copy);
+        if (times > 1) {
+          copy.fail({
+            diagnosis: 'on-drain-called-again',
+            message: `server.ts gave onDrain a function that prints "told to stop", and it was called ${times} times. Each function is called once, when the draining begins.`,
+            expected: 'one line "told to stop"',
+            actual: `${times} such lines`,
+          });
+        }
       };
       // This client never says goodbye.
       const stubborn = async (): Promise<void> => {
