@@ -269,7 +269,8 @@ async function limitsTheRate(t: Trial): Promise<void> {
   const { program } = copy;
   const logged = (): string[] =>
     program.stdout.split(/\r?\n/).filter((line) => line.startsWith('GET / '));
-  const both = (): boolean => logged().length > 1 || logged().some((line) => line.includes(' 429 '));
+  const both = (): boolean =>
+    logged().length > 1 || logged().some((line) => line.includes(' 429 '));
   // Whoever logs nothing at all has failed in an earlier step.
   if (!(await program.when(both, 500)) && logged().length === 1) {
     refused.fail({
