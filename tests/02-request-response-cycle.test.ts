@@ -204,6 +204,7 @@ export default suite('02-request-response-cycle', {
     const targets = [...pauses.map((ms) => `/pause/${ms}`), '/whole'];
     const longest = t.connect();
     await longest.write(ask(`/pause/${longestPause}`));
+    t.leavesPending();
     const answers = await inOrder(t, targets);
     for (const [i, answer] of answers.entries()) {
       answer.expectStatus(200);

@@ -378,6 +378,11 @@ export class Trial {
     });
   }
 
+  /** Says that the program now has one more thing pending that never ends, such as a timer of many days: nothing to wait for. */
+  leavesPending(): void {
+    restless.set(this.program, (restless.get(this.program) ?? 0) + 1);
+  }
+
   /** Ends what the step has opened. */
   close(): void {
     for (const connection of this.#connections) connection.destroy();
