@@ -47,8 +47,8 @@ describe('intake', () => {
   });
 
   test('names an archive that was never unpacked', () => {
-    mkdirSync(join(dir, 'packed/work'), { recursive: true });
-    writeFileSync(join(dir, 'packed/work/Lessons 1.ZIP'), 'PK');
+    mkdirSync(join(dir, 'packed/inner'), { recursive: true });
+    writeFileSync(join(dir, 'packed/inner/Lessons 1.ZIP'), 'PK');
     assert.equal(taken(dir, 'packed').packed, 'Lessons 1.ZIP');
     assert.equal(taken(dir, 'plain').packed, undefined);
     const archives = scratch('archives');
