@@ -29,7 +29,7 @@ const cacheDir = (stage: string): string => join(stage, '.loader/.workbook/strip
 /** Lays the loader out in the staged folder. */
 export function layLoader(stage: string): void {
   const dir = loaderDir(stage);
-  if (stripsTypes || existsSync(dir)) return;
+  if (stripsTypes) return;
   mkdirSync(dir, { recursive: true });
   mkdirSync(cacheDir(stage), { recursive: true });
   mkdirSync(join(stage, '.loader/node_modules'));
