@@ -270,7 +270,8 @@ export async function gradeCommand(args: string[]): Promise<number> {
     })),
     submissions: graded.map((submission) => withRoster(submission, roster)),
   };
-  writeReports(results, out);
+  for (const [name, copy] of writeReports(results, out))
+    console.error(`${name} was there already, of another making; it is kept as ${copy}`);
   if (compared) {
     const lines = differences(compared, results);
     console.log(

@@ -13,7 +13,7 @@ import { basename, dirname, isAbsolute, join, relative, sep } from 'node:path';
 import type { Lesson } from '../kernel/course.ts';
 import { UsageError } from '../kernel/failure.ts';
 import type { Tier } from './isolation.ts';
-import type { GradeResults } from './results.ts';
+import type { GradedSubmission, GradeResults } from './results.ts';
 
 /** A path without links, as far as it is there. */
 function real(path: string): string {
@@ -50,7 +50,9 @@ function read(file: string): unknown {
 /** The results that a file holds; `undefined` where they are none of ours. */
 export function resultsIn(file: string): GradeResults | undefined {
   const found = read(file) as Partial<GradeResults> | null | undefined;
-  return found?.schema === 'workbook/grade/v1' && Array.isArray(found.submissions)
+  return found?.schema === 'workbook/grade/v1' &&
+    Array.isArray(found.submissions) &&
+    found.submissions.every((one: Partial<GradedSubmission> | null) => typeof one?.name === 'string')
     ? (found as GradeResults)
     : undefined;
 }

@@ -35,13 +35,9 @@ export interface Specimen {
   diagnoses: string[];
   /** Whether this machine can show it. */
   applies: boolean;
-  /** Whether it is one of those that a quick look takes: of the wrong ones one of each step, each with another diagnosis. */
+  /** Whether it is one of those that a quick look takes: one right one, and a wrong one of each step, each with another diagnosis. */
   representative: boolean;
 }
-
-/** So many wrong programs stand for a step, and so many right ones for the lesson; fewer where each verdict has to wait for something. */
-const representatives = ({ waits }: Lesson): { wrong: number; valid: number } =>
-  waits === undefined ? { wrong: 1, valid: 3 } : { wrong: 1, valid: 1 };
 
 const header = { wrong: /^\/\/ Wrong: (.+)$/m, valid: /^\/\/ Right: (.+)$/m };
 
@@ -50,8 +46,6 @@ export async function specimens(lesson: Lesson, kind: 'wrong' | 'valid'): Promis
   const dir = join(projectRoot, 'tests', kind, lesson.name);
   if (!existsSync(dir)) return [];
   const names = (await readdir(dir)).filter((name) => !name.startsWith('.')).sort();
-  const seen = new Set<string>();
-  const taken = new Map<number, number>();
   const found = await Promise.all(
     names.map(async (name) => {
       const path = join(dir, name);
@@ -81,16 +75,14 @@ export async function specimens(lesson: Lesson, kind: 'wrong' | 'valid'): Promis
       };
     }),
   );
-  const most = representatives(lesson);
-  if (kind === 'valid')
-    for (const specimen of found.slice(0, most.valid)) specimen.representative = true;
+  const shown = new Set<number>();
+  const seen = new Set<string>();
   for (const specimen of found) {
     const [diagnosis = ''] = specimen.diagnoses;
-    const count = taken.get(specimen.step) ?? 0;
-    if (kind !== 'wrong' || seen.has(diagnosis) || count >= most.wrong) continue;
+    if (shown.has(specimen.step) || seen.has(diagnosis)) continue;
     specimen.representative = true;
+    shown.add(specimen.step);
     seen.add(diagnosis);
-    taken.set(specimen.step, count + 1);
   }
   return found;
 }

@@ -1,6 +1,7 @@
 /** Gives a lesson's stub back; what the learner wrote is kept aside. */
-import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
-import { dirname, join, relative } from 'node:path';
+import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { join, relative } from 'node:path';
+import { keepCopy } from '../keep.ts';
 import { lessonsDir, projectRoot, type Lesson } from '../kernel/course.ts';
 import { stubOf } from '../kernel/stub.ts';
 import { updateProgress, workbookDir } from '../progress.ts';
@@ -18,9 +19,8 @@ export function resetLesson(
     const stub = stubOf(lesson, file);
     const bytes = existsSync(path) ? readFileSync(path) : null;
     if (bytes?.toString('utf8').replaceAll('\r\n', '\n') === stub) return [];
-    const kept = bytes
-      ? keep(join(workbookDir, 'kept', lesson.name, `${stamp}-${file}`), bytes)
-      : null;
+    const copy = join(workbookDir, 'kept', lesson.name, `${stamp}-${file}`);
+    const kept = bytes && relative(projectRoot, keepCopy(copy, bytes)).replaceAll('\\', '/');
     const scratch = `${path}.${process.pid}.tmp`;
     writeFileSync(scratch, stub);
     renameSync(scratch, path);
@@ -29,18 +29,6 @@ export function resetLesson(
     });
     return [{ file: `lessons/${lesson.name}/${file}`, kept }];
   });
-}
-
-/** Writes a copy under a name that is not taken. */
-function keep(path: string, bytes: Buffer): string {
-  mkdirSync(dirname(path), { recursive: true });
-  for (let n = 1; n < 1000; n++) {
-    const name = n === 1 ? path : path.replace(/(\.\w+)$/, `-${n}$1`);
-    if (existsSync(name)) continue;
-    writeFileSync(name, bytes, { flag: 'wx' });
-    return relative(projectRoot, name).replaceAll('\\', '/');
-  }
-  throw new Error(`${path} has been kept a thousand times`);
 }
 
 export async function reset(word: string | undefined, flags: Flags): Promise<number> {

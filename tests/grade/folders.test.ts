@@ -1,6 +1,14 @@
 /** Where the reports go, what lies there already, and from where paths are meant. */
 import assert from 'node:assert/strict';
-import { cpSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { basename, dirname, join, relative } from 'node:path';
 import { describe, test } from 'node:test';
 import { readRun } from '../../scripts/grade/earlier.ts';
@@ -45,11 +53,14 @@ describe('a folder that is used again', async () => {
   mkdirSync(join(out, 'classroom'), { recursive: true });
   writeFileSync(join(out, 'classroom/notes.txt'), 'mine');
   writeFileSync(join(out, 'results.json'), '{ "schema": "another/v1" }');
+  const [temporary, link] = [`${dir}-real`, `${dir}-link`];
+  mkdirSync(temporary);
+  symlinkSync(temporary, link, 'junction');
   // The class stands beside where the user does.
   const first = await grade(
     basename(dir),
     [...trusted, '--seed', '5'],
-    { INIT_CWD: dirname(dir) },
+    { INIT_CWD: dirname(dir), TMPDIR: link, TEMP: link, TMP: link },
     basename(out),
   );
 
@@ -58,17 +69,10 @@ describe('a folder that is used again', async () => {
     assert.equal(resultsOf({ out }).submissions.length, 2);
   });
 
-  test('folders that no grading made are left alone, and those that one made are not', async () => {
-    assert.equal(readFileSync(join(out, 'classroom/notes.txt'), 'utf8'), 'mine');
-    assert.ok(existsSync(join(out, 'classroom/002-bob.json')));
-    const other = join(dirname(dir), 'other');
-    submit(other, 'carol');
-    const second = await grade(other, trusted, {}, `${other}-grades`);
-    assert.equal(second.status, 0, second.stderr);
-    writeFileSync(join(`${other}-grades`, 'classroom/009-gone.json'), '{}');
-    const third = await grade(other, trusted, {}, `${other}-grades`);
-    assert.equal(third.status, 0, third.stderr);
-    assert.ok(!existsSync(join(`${other}-grades`, 'classroom/009-gone.json')));
+  test('a temporary folder behind a link is as good as another', () => {
+    for (const { points, maxPoints } of resultsOf({ out }).submissions)
+      assert.equal(points, maxPoints);
+    assert.deepEqual(readdirSync(temporary), []);
   });
 
   test('--only never replaces the results of others', async (t) => {
@@ -108,6 +112,15 @@ describe('a folder that is used again', async () => {
     writeFileSync(runFile, JSON.stringify(run));
     const resumed = await grade(dir, [...trusted, '--resume', '--seed', '5'], {}, out);
     assert.equal(resumed.status, 0, resumed.stderr);
+  });
+
+  test('what somebody else laid among the reports is not lost', () => {
+    assert.equal(readFileSync(join(out, 'classroom/notes.txt'), 'utf8'), 'mine');
+    const copy = join(out, 'results-before.json');
+    assert.ok(first.stderr.includes(`it is kept as ${copy}\n`), first.stderr);
+    assert.match(readFileSync(copy, 'utf8'), /another\/v1/);
+    assert.ok(!existsSync(join(out, 'results-before-2.json')));
+    assert.ok(existsSync(join(out, 'classroom/002-bob.json')));
   });
 });
 

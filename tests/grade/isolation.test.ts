@@ -1,7 +1,7 @@
 /** What keeps programs apart: the sandbox's root, what each tier claims, and the workers. */
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
-import { chownSync, existsSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chownSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { pathToFileURL } from 'node:url';
@@ -169,22 +169,6 @@ function writeSlow(dir: string): string {
   return script;
 }
 
-test('a temporary folder behind a link is as good as another', async () => {
-  const dir = join(scratch('link'), 'class');
-  submit(dir, 'ada');
-  mkdirSync(`${dir}-real`);
-  const link = `${dir}-link`;
-  symlinkSync(`${dir}-real`, link, 'junction');
-  const run = await grade(dir, ['--lesson', '3', '--isolation', 'process', '--trust'], {
-    TMPDIR: link,
-    TEMP: link,
-    TMP: link,
-  });
-  assert.equal(run.status, 0, run.stderr);
-  assert.equal(resultsOf(run).submissions[0]?.points, resultsOf(run).submissions[0]?.maxPoints);
-  assert.deepEqual(readdirSync(`${dir}-real`), []);
-});
-
 if (findIsolation().tier === 'namespaces')
   test('each submission has a network of its own', async () => {
     const dir = join(scratch('network'), 'class');
@@ -194,11 +178,11 @@ if (findIsolation().tier === 'namespaces')
       const [names, values] = readFileSync('/proc/self/net/snmp', 'utf8').split('\\n').filter((line) => line.startsWith('Tcp:')).map((line) => line.split(' '));
       const seen = values[names.indexOf('PassiveOpens')];
       createServer((_req, res) => res.end('seen ' + seen)).listen(Number(process.env.PORT), '127.0.0.1');\n`;
-    for (const person of ['ada', 'bob', 'carol']) submit(dir, person, tell);
+    for (const person of ['ada', 'bob']) submit(dir, person, tell);
     const run = await grade(dir, ['--lesson', '3', '--isolation', 'namespaces', '--jobs', '1']);
     assert.equal(run.status, 0, run.stderr);
     const seen = resultsOf(run).submissions.map(
       ({ lessons }) => /seen (\d+)/.exec(JSON.stringify(lessons))?.[1],
     );
-    assert.deepEqual(seen, ['0', '0', '0']);
+    assert.deepEqual(seen, ['0', '0']);
   });

@@ -6,7 +6,7 @@ import { test } from 'node:test';
 import Papa from 'papaparse';
 import { beginIn, readRun, resultsIn, type RunFile } from '../../scripts/grade/earlier.ts';
 import { processTier } from '../../scripts/grade/isolation.ts';
-import { reports } from '../../scripts/grade/reports/write.ts';
+import { reports, writeReports } from '../../scripts/grade/reports/write.ts';
 import { cell } from '../../scripts/grade/reports/text.ts';
 import {
   maxPoints,
@@ -97,6 +97,29 @@ test('the grader’s own failure is no number anywhere', () => {
   );
 });
 
+test('of people who are gone no report stays, and what else lies there does', () => {
+  const out = join(scratch('gone'), 'out');
+  const below = (): string[] =>
+    readdirSync(out, { recursive: true, encoding: 'utf8' })
+      .map((path) => path.replaceAll('\\', '/'))
+      .filter((path) => path.includes('/'));
+  writeReports(results(submission('ada'), submission('bob')), out);
+  assert.equal(below().filter((path) => path.includes('002-bob')).length, 7);
+  writeFileSync(join(out, 'exercism/001-ada/notes.txt'), 'mine');
+  assert.equal(writeReports(results(submission('carol')), out).size, 0);
+  assert.deepEqual(below().sort(), [
+    'classroom/001-carol.json',
+    'exercism/001-ada',
+    'exercism/001-ada/notes.txt',
+    'exercism/001-carol',
+    'exercism/001-carol/results.json',
+    'gradescope/001-carol',
+    'gradescope/001-carol/results.json',
+    'prairielearn/001-carol',
+    'prairielearn/001-carol/results.json',
+  ]);
+});
+
 test('nothing of a run that is over counts for the next, whatever its file says', () => {
   const keep = join(scratch('kept'), 'out/.kept');
   const run: RunFile = {
@@ -119,7 +142,8 @@ test('nothing of a run that is over counts for the next, whatever its file says'
   writeFileSync(join(keep, 'somebody.json'), '{}');
   beginIn(keep, run, false);
   assert.ok(existsSync(join(keep, 'somebody.json')));
-  for (const text of ['null', '[]', '{ "schema": "workbook/grade/v1" }', '{'])
+  const ours = '"schema": "workbook/grade/v1"';
+  for (const text of ['null', '[]', `{ ${ours} }`, `{ ${ours}, "submissions": [null] }`, '{'])
     assert.equal(
       (writeFileSync(join(keep, 'other'), text), resultsIn(join(keep, 'other'))),
       undefined,

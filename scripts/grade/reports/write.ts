@@ -1,6 +1,15 @@
 /** Writes every report below one folder; `results.json` is what the others are drawn from. */
-import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmdirSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
+import { keepCopy } from '../../keep.ts';
 import { earlierResults } from '../earlier.ts';
 import type { GradeResults } from '../results.ts';
 import { canvasCsv, gradesCsv, moodleCsv } from './csv.ts';
@@ -20,6 +29,12 @@ export const fileName = (name: string, index: number): string =>
     .replace(/^\.+/, '')
     .slice(0, 60)}`;
 
+const platforms = { gradescope, prairielearn, exercism, classroom };
+
+/** Where a platform's report on a submission lies below the output folder. */
+const placeOf = (platform: string, name: string, index: number): string =>
+  `${platform}/${fileName(name, index)}${platform === 'classroom' ? '' : '/results'}.json`;
+
 /** Every report by its path below the output folder. */
 export function reports(results: GradeResults): Map<string, string> {
   const files = new Map<string, string>([
@@ -33,24 +48,38 @@ export function reports(results: GradeResults): Map<string, string> {
   for (const [index, submission] of results.submissions.entries()) {
     // Where the grader failed there is nothing that a platform could take for a mark.
     if (submission.outcome === 'grader-error') continue;
-    const name = fileName(submission.name, index);
-    files.set(`gradescope/${name}/results.json`, json(gradescope(results, submission)));
-    files.set(`prairielearn/${name}/results.json`, json(prairielearn(results, submission)));
-    files.set(`exercism/${name}/results.json`, json(exercism(results, submission)));
-    files.set(`classroom/${name}.json`, json(classroom(results, submission)));
+    for (const [platform, report] of Object.entries(platforms))
+      files.set(placeOf(platform, submission.name, index), json(report(results, submission)));
   }
   return files;
 }
 
-export function writeReports(results: GradeResults, out: string): void {
-  // What an earlier run wrote of people who are not in this one would be taken for theirs. Nobody else's folders are touched.
-  if (earlierResults(out))
-    for (const folder of ['gradescope', 'prairielearn', 'exercism', 'classroom'])
-      rmSync(join(out, folder), { recursive: true, force: true });
+/** What an earlier run wrote of people who are not in this one would be taken for theirs. Nothing else that lies there is touched. */
+function removeEarlier({ submissions }: GradeResults, out: string): void {
+  for (const [index, { name }] of submissions.entries())
+    for (const platform of Object.keys(platforms)) {
+      const path = join(out, placeOf(platform, name, index));
+      rmSync(path, { force: true });
+      try {
+        rmdirSync(dirname(path));
+      } catch {
+        // It is not there, or holds something else.
+      }
+    }
+}
+
+/** @returns the copies of what somebody else had laid where a report goes, by its path below the output folder */
+export function writeReports(results: GradeResults, out: string): Map<string, string> {
+  const copies = new Map<string, string>();
+  const earlier = earlierResults(out);
+  if (earlier) removeEarlier(earlier, out);
   for (const [name, text] of reports(results)) {
     const path = join(out, name);
+    if (!earlier && existsSync(path))
+      copies.set(name, keepCopy(path.replace(/\.\w+$/, '-before$&'), readFileSync(path)));
     mkdirSync(dirname(path), { recursive: true });
     writeFileSync(`${path}.tmp`, text);
     renameSync(`${path}.tmp`, path);
   }
+  return copies;
 }
