@@ -24,6 +24,7 @@ import {
 } from '../kernel/course.ts';
 import { brief } from '../kernel/exchange.ts';
 import { UsageError } from '../kernel/failure.ts';
+import { scratchFolder } from '../kernel/leftovers.ts';
 import { stripsTypes } from '../kernel/program.ts';
 import { stubOf } from '../kernel/stub.ts';
 import { takeFiles, putFiles, type Submission, type TakenFile } from './intake.ts';
@@ -55,28 +56,6 @@ export interface GradeOptions {
   /** Each submission's result is kept here as it comes. */
   keep: string;
   onDone?: (submission: GradedSubmission, left: number) => void;
-}
-
-function runs(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
-}
-
-/** Removes what graders that were killed have left behind. */
-function sweep(): void {
-  for (const name of readdirSync(tmpdir())) {
-    const pid = Number(/^workbook-grade-(\d+)-/.exec(name)?.[1]);
-    if (!pid || runs(pid)) continue;
-    try {
-      rmSync(join(tmpdir(), name), { recursive: true, force: true });
-    } catch {
-      // Another user's: theirs to remove.
-    }
-  }
 }
 
 /** Lays out a tree that holds our finished files and the submission's own. */
@@ -155,9 +134,8 @@ export class Grader {
 
   constructor(options: GradeOptions) {
     this.#options = options;
-    sweep();
     // Without links: Node's permission model compares paths as they are, and macOS reaches its temporary folder by one.
-    this.#base = realpathSync(mkdtempSync(join(tmpdir(), `workbook-grade-${process.pid}-`)));
+    this.#base = scratchFolder(tmpdir(), 'workbook-grade');
     const { tier } = options.isolation;
     this.#desks = Array.from({ length: options.jobs }, (_, index) => ({
       quick: new Worker(tier, join(this.#base, `root-${index}-quick`)),

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { lessonsDir, projectRoot, type Lesson } from '../kernel/course.ts';
-import type { Result } from '../kernel/result.ts';
+import { notReached, type Result } from '../kernel/result.ts';
 import type { Isolation } from './isolation.ts';
 
 export type Verdict =
@@ -144,16 +144,7 @@ function notRun(
     durationMs: 0,
     diagnosis,
     message,
-    steps: lesson.steps.map(({ title }, index) => ({
-      step: index + 1,
-      title,
-      status: 'not-reached',
-      diagnosis: null,
-      message,
-      expected: null,
-      actual: null,
-      exchange: null,
-    })),
+    steps: lesson.steps.map(({ title }, index) => notReached(index + 1, title, message)),
     points: 0,
     maxPoints: maxPoints(lesson),
     verdict,
