@@ -16,10 +16,6 @@ interface Blame {
 /** A request that leaves the connection open, as HTTP/1.1 does unless it is told otherwise. */
 const ask = (target: string): string => `GET ${target} HTTP/1.1\r\nHost: localhost\r\n\r\n`;
 
-/** Whether the server says that it closes the connection after this answer, as it may. What was sent behind it is lost. */
-const closesAfter = (answer: Answer): boolean =>
-  /\bclose\b/i.test(answer.header('Connection') ?? '');
-
 /** One request, and a look whether the program survives its own answer: many mistakes answer well and die of it. */
 async function get(t: Trial, target: string, causes: OutcomeCauses = {}): Promise<Answer> {
   const answer = await t.get(target, { causes });
@@ -119,7 +115,7 @@ export default suite('02-request-response-cycle', {
     const bell = t.connect();
     await bell.write(ask('/ring') + ask('/ring'));
     const firstRing: Answer = await bell.answer({ target: '/ring' });
-    const nextRing: Answer = closesAfter(firstRing)
+    const nextRing: Answer = firstRing.announcesClose
       ? await ring(t)
       : await bell.answer({ target: '/ring' });
     const rings = [firstRing, nextRing];
@@ -259,7 +255,7 @@ export default suite('02-request-response-cycle', {
     for (const name of pair) {
       await connection.write(ask(`/find/${name}`));
       const answer: Answer = await connection.answer({ target: `/find/${name}` });
-      if (closesAfter(answer)) connection = t.connect();
+      if (answer.announcesClose) connection = t.connect();
       const before = pair.map((one) => `/find/${one}`);
       expectFound(answer, name, [stateOnConnection(answer, before)]);
     }
@@ -872,7 +868,7 @@ async function inOrder(t: Trial, ...lists: string[][]): Promise<Answer[]> {
     let last: Answer = await connection.answer({ target: '/wait' });
     last.expectText(rung);
     for (const target of lists[i] ?? []) {
-      last = closesAfter(last) ? await t.get(target) : await connection.answer({ target });
+      last = last.announcesClose ? await t.get(target) : await connection.answer({ target });
       answers.push(last);
     }
   }

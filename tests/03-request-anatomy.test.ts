@@ -161,14 +161,8 @@ function reader(t: Trial): () => Promise<void> {
     for (let turn = 0; turn < 2; turn += 1) {
       if (!connection || connection.state !== 'open') connection = t.connect();
       await connection.write('GET / HTTP/1.1\r\nHost: localhost\r\n\r\n');
-      const { message } = await connection.attempt();
-      if (
-        !message ||
-        message.rawHeaders.some(
-          ([name, value]) => /^connection$/i.test(name) && /close/i.test(value),
-        )
-      )
-        connection = undefined;
+      const exchange = await connection.attempt();
+      if (!exchange.message || new Answer(exchange).announcesClose) connection = undefined;
     }
   };
 }
@@ -311,7 +305,7 @@ async function oneAfterTheOther(t: Trial, targets: string[]): Promise<void> {
     if (target.includes('?')) expectAnswer(answer, 200, { target }, known);
     else expectAnswer(answer, 404, { path: target }, known);
     // A server may close after any answer, as long as it says so.
-    if (/close/i.test(answer.header('Connection') ?? '')) connection = t.connect();
+    if (answer.announcesClose) connection = t.connect();
   }
 }
 
@@ -1746,7 +1740,7 @@ export default suite(
       const bodies = [t.connect(), t.connect()];
       let served = t.connect();
       await served.write('GET /line HTTP/1.1\r\nHost: localhost\r\n\r\n');
-      if (/close/i.test((await served.answer()).header('Connection') ?? '')) served = t.connect();
+      if ((await served.answer()).announcesClose) served = t.connect();
       const wait = 'GET /wait HTTP/1.1\r\nHost: localhost\r\n';
       await Promise.all([
         bodies[0]?.write(`${wait}Transfer-Encoding: chunked\r\n\r\n5\r\nab`),

@@ -98,9 +98,7 @@ async function onOneConnection(t: Trial, targets: string[]): Promise<Answer[]> {
   const answers: Answer[] = [];
   for (const target of targets) {
     const before = answers.at(-1);
-    const over =
-      before &&
-      (before.trailing.length > 0 || /\bclose\b/i.test(before.header('Connection') ?? ''));
+    const over = before && (before.trailing.length > 0 || before.announcesClose);
     if (over) connection = t.connect();
     await connection.write(`GET ${target} HTTP/1.1\r\nHost: localhost\r\n\r\n`);
     const ranOn = {

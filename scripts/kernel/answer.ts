@@ -50,6 +50,10 @@ export class Answer {
   get closed(): Exchange['closed'] {
     return this.exchange.closed;
   }
+  /** Whether the server says that it closes the connection after this response (RFC 9112, 9.6): what was sent behind it is lost. */
+  get announcesClose(): boolean {
+    return /\bclose\b/i.test(this.header('Connection') ?? '');
+  }
   /** In ms since the connection was asked for. */
   get times(): { firstByteMs: number; endMs: number } {
     const { firstByte, lastByte, over } = this.exchange.times;
