@@ -81,7 +81,7 @@ export default suite('02-request-response-cycle', {
       t.fail({
         ...endedEarly,
         expected: staysOpen,
-        actual: `${JSON.stringify(textOf(exchange))}, and then ${endingOf(exchange)}`,
+        actual: whatCame(exchange),
         exchange,
       });
     }
@@ -470,7 +470,7 @@ async function holdAll(t: Trial, count: number): Promise<Connection[]> {
     diagnosis: 'ended-too-early',
     message: `${count} clients asked for GET /wait, one after the other, and number ${over + 1} was ended when others came, although nobody has rung. Any number of clients may wait at the same time.`,
     expected: staysOpen,
-    actual: exchange && `${JSON.stringify(textOf(exchange))}, and then ${endingOf(exchange)}`,
+    actual: exchange && whatCame(exchange),
     exchange,
   });
   return waiters;
@@ -490,11 +490,14 @@ const endingOf = ({ outcome }: Exchange): string => {
   return outcome.startsWith('connection') ? 'a closed connection' : 'nothing: it stays open';
 };
 
+const whatCame = (exchange: Exchange): string =>
+  `${JSON.stringify(textOf(exchange))}, and then ${endingOf(exchange)}`;
+
 /** What became of several waiting clients: how many got what. */
 function summary(exchanges: Exchange[]): string {
   const count = new Map<string, number>();
   for (const exchange of exchanges) {
-    const line = `${JSON.stringify(textOf(exchange))}, and then ${endingOf(exchange)}`;
+    const line = whatCame(exchange);
     count.set(line, (count.get(line) ?? 0) + 1);
   }
   return [...count].map(([line, n]) => `${n} of ${exchanges.length} got ${line}`).join('\n');
@@ -875,6 +878,11 @@ async function inOrder(t: Trial, ...lists: string[][]): Promise<Answer[]> {
   return answers;
 }
 
+const colours = new Map([
+  ['apple', 'red\n'],
+  ['plum', 'blue\n'],
+]);
+
 /** @param what which requests came together, and what happened, in words */
 const sharedState = (what: string): Cause => ({
   if: () => true,
@@ -886,13 +894,8 @@ const sharedState = (what: string): Cause => ({
 function stateOnConnection(answer: Answer, targets: string[]): Cause {
   const { target } = answer.exchange;
   const pause = /^paused (\d+) ms\n$/.exec(answer.text)?.[1];
-  const owner =
-    pause === undefined
-      ? new Map([
-          ['red\n', '/find/apple'],
-          ['blue\n', '/find/plum'],
-        ]).get(answer.text)
-      : `/pause/${pause}`;
+  const name = [...colours].find(([, colour]) => colour === answer.text)?.[0];
+  const owner = pause !== undefined ? `/pause/${pause}` : name && `/find/${name}`;
   return {
     if: ({ status }) => status === 200 && owner !== undefined,
     diagnosis: 'state-on-connection',
@@ -902,10 +905,7 @@ function stateOnConnection(answer: Answer, targets: string[]): Cause {
 
 /** What a name gets: its colour, a 500 for the worm, a 404 for everything else. */
 function expectFound(answer: Answer, name = '', causes: Cause[] = []): void {
-  const colour = new Map([
-    ['apple', 'red\n'],
-    ['plum', 'blue\n'],
-  ]).get(name);
+  const colour = colours.get(name);
   answer.expectStatus(colour ? 200 : name === 'worm' ? 500 : 404, causes);
   if (colour) answer.expectText(colour, causes);
 }
@@ -996,7 +996,7 @@ function expectCut(t: Trial, exchange: Exchange): void {
   const facts = {
     expected,
     actual: message
-      ? `status ${message.status}, ${JSON.stringify(textOf(exchange))}, and then ${endingOf(exchange)}`
+      ? `status ${message.status}, ${whatCame(exchange)}`
       : `nothing, not even a status, and then ${endingOf(exchange)}`,
     exchange,
   };
