@@ -1645,6 +1645,7 @@ export default suite(
       // One that leaves in the middle of its body.
       const half = await upload(t, Buffer.from('half a body'), 4);
       await read();
+      await t.settle();
       const early = half.connection.received.length > 0;
       half.connection.reset();
       const afterHalf = await expectCounts(
