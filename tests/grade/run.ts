@@ -127,12 +127,12 @@ export function processesWith(word: string): string[] {
 }
 
 /**
- * A result without what differs from run to run: times, the ports that the system gives, and whether a program that is
- * just dying closes a connection, resets it or refuses the next.
+ * A result without what differs from run to run: times, and the tries that ran out of time; the ports that the system gives;
+ * and whether a program that is just dying closes a connection, resets it or refuses the next.
  */
 export function withoutTimes(value: unknown): unknown {
   const text = JSON.stringify(value, (key, part: unknown) =>
-    ['durationMs', 'startedAt', 'timeline', 'atMs'].includes(key) ? undefined : part,
+    ['durationMs', 'startedAt', 'timeline', 'atMs', 'tries'].includes(key) ? undefined : part,
   );
   const plain = text
     .replace(/localhost:\d+/g, 'localhost:PORT')
