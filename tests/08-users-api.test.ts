@@ -85,7 +85,7 @@ export default suite(
         /Cannot read properties of (null|undefined)/.test(log);
       const { stderr } = t.program;
       if (complains(stderr)) {
-        // Which of the answers was it? The preflight and an ordinary request are asked again, each alone.
+        // Which of the answers was it? A request of each kind is sent again, alone.
         let seen = stderr.length;
         const ranOn = async (request: RequestOptions): Promise<Exchange | undefined> => {
           const again = await t.send(request);
@@ -96,18 +96,22 @@ export default suite(
         };
         const afterPreflight = await ranOn(asksToDelete);
         const afterMissing = await ranOn({ target: `/${word}` });
+        const afterOdd =
+          odd && (await ranOn({ method: odd.exchange.method, target: odd.exchange.target }));
         t.fail({
           diagnosis: 'ran-on-after-answer',
           message: afterPreflight
             ? 'The preflight was answered, but then the code ran on, and the log shows the error that came of it. When cors(req, res) gives true it has answered, and nothing is left to do: return.'
             : afterMissing
               ? 'A path that is not there was answered with 404, but then the code ran on, and the log shows the error that came of it. Each request goes to the router once, the router answers it, and nobody sets a header field after that.'
-              : 'Each answer looks right, but after one of them the code ran on, and the log shows the error that came of it. Look at the 400 where there is no URL: you have answered there yourself, and nothing is left to do but return.',
+              : afterOdd
+                ? 'A target that is no URL was answered with 400, but then the code ran on, and the log shows the error that came of it. You have answered there yourself, and nothing is left to do but return.'
+                : 'Each answer looks right, but after one of them the code ran on, and the log shows the error that came of it. An answer does not end a function: return does.',
           expected: 'no error in the log',
           actual: (
             /^.*(ERR_HTTP_HEADERS_SENT|Cannot read properties).*$/m.exec(stderr)?.[0] ?? stderr
           ).slice(0, 200),
-          exchange: afterPreflight ?? afterMissing ?? odd?.exchange,
+          exchange: afterPreflight ?? afterMissing ?? afterOdd,
         });
       }
     },
@@ -438,7 +442,10 @@ export default suite(
         },
       ]);
       await refusesOddIds(t, 'PUT', { ...wanted });
-      await goesOnAfterHangUp(t, target, wanted);
+      await hangsUp(t, 'PUT', target);
+      (await t.get(target)).expectJSON(wanted, [
+        { if: (a) => a.text.includes(halfUser.name), ...halfStored },
+      ]);
     },
 
     async 'Delete one'(t) {
@@ -473,15 +480,13 @@ export default suite(
         ]);
         return;
       }
-      if (more.length > 0) {
-        const left = await t.get(target);
-        left.expect(left.status !== 200 || idIn(left) !== user.id, {
-          diagnosis: 'not-deleted',
-          message: `DELETE ${target} was answered with ${first.status}, and the user is still there.`,
-          expected: 'status 404',
-          actual: `status 200, and user ${user.id}`,
-        });
-      }
+      const left = more.length > 0 ? await t.get(target) : undefined;
+      left?.expect(left.status !== 200 || idIn(left) !== user.id, {
+        diagnosis: 'not-deleted',
+        message: `DELETE ${target} was answered with ${first.status}, and the user is still there.`,
+        expected: 'status 404',
+        actual: `status 200, and user ${user.id}`,
+      });
       first.expectStatus(204, [
         {
           if: (a) => a.status === 200,
@@ -498,8 +503,7 @@ export default suite(
           message: 'A 204 has no body, and so no Content-Length (RFC 9110, 8.6).',
         },
       ]);
-      const now = more.length > 0 ? await t.get(target) : first;
-      now.expect(now.status !== 200 || idIn(now) === user.id, {
+      left?.expect(left.status !== 200, {
         diagnosis: 'id-is-a-place',
         message: `DELETE ${target} was sent 4 times at once and succeeded ${gone.length} times, and now GET ${target} answers with another user. An id stays with its user; a place in a list moves up when one before it goes.`,
         expected: 'one 204, then 404',
@@ -688,7 +692,7 @@ function expectAllow(answer: Answer, wanted: string[], never: string[]): void {
 function expectSilence(answer: Answer): void {
   const told =
     /cellar|attic/.test(answer.text + answer.reason + answer.rawHeaders.join()) ||
-    /[\w-]\.[cm]?[jt]s\b/.test(answer.text);
+    /\.[cm]?[jt]s:\d/.test(answer.text);
   answer.expect(!told, {
     diagnosis: 'error-told',
     message:
@@ -1035,10 +1039,9 @@ async function refusesBadBodies(t: Trial): Promise<void> {
     actual: tooLong.text,
   });
 
-  const half = await begin(t, 'POST', '/users', `${good} `, good.length);
-  half.reset();
-  await t.settle();
+  await hangsUp(t, 'POST', '/users');
   const after = await listOf(t);
+  t.check(!after.some(({ name }) => name === halfUser.name), halfStored);
   t.check(after.length >= before, {
     diagnosis: 'user-lost',
     message: `GET /users listed ${before} users, then some bodies were refused, and now it lists ${after.length}, though nobody was deleted. The store is one for all requests and all connections.`,
@@ -1416,19 +1419,18 @@ async function refusesOddIds(
   ]);
 }
 
-/** A PUT whose client goes away in the middle changes nothing. */
-async function goesOnAfterHangUp(t: Trial, target: string, user: User): Promise<void> {
-  const body = JSON.stringify({ name: 'half', email: 'half' });
-  const leaving = await begin(t, 'PUT', target, `${body} `, body.length);
+const halfUser = { name: 'half', email: 'half' };
+const halfStored = {
+  diagnosis: 'half-a-body-stored',
+  message: 'A client left before the whole body had come, and what had come was stored.',
+};
+
+/** Sends a body without its last byte, and hangs up. What has come of it would be a user. */
+async function hangsUp(t: Trial, method: string, target: string): Promise<void> {
+  const body = JSON.stringify(halfUser);
+  const leaving = await begin(t, method, target, `${body} `, body.length);
   leaving.reset();
   await t.settle();
-  (await t.get(target)).expectJSON(user, [
-    {
-      if: (a) => a.text.includes('half'),
-      diagnosis: 'half-a-body-stored',
-      message: 'A client left before the whole body had come, and what had come was stored.',
-    },
-  ]);
 }
 
 async function neverGivesAnIdTwice(t: Trial, earlier: User[]): Promise<void> {
