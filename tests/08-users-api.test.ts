@@ -198,7 +198,7 @@ export default suite(
         },
       );
 
-      await takesOnlyItsFields(t);
+      await takesOnlyItsFields(t, user);
       await refusesBadBodies(t);
       await findsByName(t, user);
       await keepsIdsApart(t, user);
@@ -238,7 +238,7 @@ export default suite(
         },
       ]);
 
-      for (const more of [t.int(100_000, 900_000), t.int(1e11, 9e11), 2 ** 32]) {
+      for (const more of [t.int(100_000, 900_000), 2 ** 32]) {
         expectError(await t.get(`/users/${id + more}`, { headers: { Origin: origin } }), 404, [
           {
             if: (a) => a.status === 200 && idIn(a) === id,
@@ -251,15 +251,13 @@ export default suite(
       await refusesOddIds(t, 'GET', user);
 
       // Beyond what a number can hold exactly, "no such user" and "no such id" are both true.
-      for (const digits of ['9007199254740993', '9'.repeat(400)]) {
-        const answer = await t.get(`/users/${digits}`);
-        answer.expect(answer.status === 400 || answer.status === 404, {
-          diagnosis: 'huge-id',
-          message: 'An id with more digits than a number can hold got neither 400 nor 404.',
-          expected: 'status 400 or 404',
-          actual: `status ${answer.status}`,
-        });
-      }
+      const huge = await t.get(`/users/${'9'.repeat(400)}`);
+      huge.expect(huge.status === 400 || huge.status === 404, {
+        diagnosis: 'huge-id',
+        message: 'An id with more digits than a number can hold got neither 400 nor 404.',
+        expected: 'status 400 or 404',
+        actual: `status ${huge.status}`,
+      });
     },
 
     async 'Replace one'(t) {
@@ -403,7 +401,6 @@ export default suite(
       for (const [json, fault] of [
         [{ name: '', email: 'a@b.c' }, 'the name is empty'],
         [{ name: 1, email: 'a@b.c' }, 'the name is a number'],
-        [[], 'it is an array'],
         [null, 'it is null'],
       ] as const)
         expectError(await put(json), 400, acceptedBad(fault));
@@ -464,12 +461,11 @@ export default suite(
       expectError(everybody, 405);
       expectAllow(wrong, ['GET', 'HEAD', 'PUT', 'DELETE'], ['POST', 'PATCH']);
 
-      // However many ask at once, the user is there to be deleted only once.
+      // Whoever asks at the same time, the user is there to be deleted only once.
       const all = await Promise.all(
-        [1, 2, 3, 4].map(() => t.send({ method: 'DELETE', target, headers: { Origin: origin } })),
+        [1, 2].map(() => t.send({ method: 'DELETE', target, headers: { Origin: origin } })),
       );
-      const gone = all.filter(({ status }) => status < 300);
-      const [first, ...more] = gone;
+      const [first, second] = all.filter(({ status }) => status < 300);
       if (!first) {
         all[0]?.expectStatus(204, [
           {
@@ -480,7 +476,7 @@ export default suite(
         ]);
         return;
       }
-      const left = more.length > 0 ? await t.get(target) : undefined;
+      const left = second && (await t.get(target));
       left?.expect(left.status !== 200 || idIn(left) !== user.id, {
         diagnosis: 'not-deleted',
         message: `DELETE ${target} was answered with ${first.status}, and the user is still there.`,
@@ -505,13 +501,13 @@ export default suite(
       ]);
       left?.expect(left.status !== 200, {
         diagnosis: 'id-is-a-place',
-        message: `DELETE ${target} was sent 4 times at once and succeeded ${gone.length} times, and now GET ${target} answers with another user. An id stays with its user; a place in a list moves up when one before it goes.`,
+        message: `DELETE ${target} was sent twice at once and succeeded both times, and now GET ${target} answers with another user. An id stays with its user; a place in a list moves up when one before it goes.`,
         expected: 'one 204, then 404',
         actual: all.map(({ status }) => status).join(', '),
       });
-      first.expect(more.length === 0, {
+      first.expect(second === undefined, {
         diagnosis: 'deleted-twice',
-        message: `DELETE ${target} was sent 4 times at once, and it succeeded ${gone.length} times. Whoever comes second finds nobody: 404. See what was there before you say that it is gone.`,
+        message: `DELETE ${target} was sent twice at once, and it succeeded both times. Whoever comes second finds nobody: 404. See what was there before you say that it is gone.`,
         expected: 'one 204, then 404',
         actual: all.map(({ status }) => status).join(', '),
       });
@@ -704,7 +700,7 @@ function expectSilence(answer: Answer): void {
 
 /** Request targets and Host fields that make the naive parser throw. Gives back the answer where there was no URL. */
 async function survivesTargets(t: Trial): Promise<Answer | undefined> {
-  await t.each(['[', 'a b', 'x:99999', ''], async (part, host) => {
+  await t.each(['[', 'x:99999', ''], async (part, host) => {
     const answer = await part.get('/', { headers: { Host: host } });
     answer.expect(answer.status === 200 || answer.status === 400, {
       diagnosis: 'host-in-the-url',
@@ -921,8 +917,7 @@ function parsedText(text: string): unknown {
 const idIn = (answer: Answer): number | undefined =>
   (parsed(answer) as Partial<User> | null | undefined)?.id;
 
-async function takesOnlyItsFields(t: Trial): Promise<void> {
-  const taken = await create(t);
+async function takesOnlyItsFields(t: Trial, taken: User): Promise<void> {
   const given = { name: t.word(), email: `${t.word()}@example.net` };
   const answer = await t.post('/users', { id: taken.id, admin: true, constructor: 1, ...given });
   if (idIn(answer) === taken.id) {
@@ -976,7 +971,6 @@ async function refusesBadBodies(t: Trial): Promise<void> {
   const before = (await listOf(t)).length;
   const email = 'a@b.c';
   const bad: [json: unknown, fault: string][] = [
-    [{}, 'it has neither name nor email'],
     [{ name: 'Ann' }, 'it has no email'],
     [{ email }, 'it has no name'],
     [{ name: '', email }, 'the name is empty'],
@@ -984,15 +978,10 @@ async function refusesBadBodies(t: Trial): Promise<void> {
     [{ name: 7, email }, 'the name is a number'],
     [{ name: 'Ann', email: 7 }, 'the email is a number'],
     [{ name: null, email }, 'the name is null'],
-    [{ name: 'Ann', email: true }, 'the email is true and no string'],
     [{ name: ['Ann'], email }, 'the name is an array'],
-    [{ name: { first: 'Ann' }, email }, 'the name is an object'],
     [null, 'it is null'],
-    [[], 'it is an empty array'],
     [[{ name: 'Ann', email }], 'it is an array that holds one'],
     ['Ann', 'it is a string'],
-    [5, 'it is a number'],
-    [false, 'it is false'],
   ];
   const headers = { Origin: origin };
   await t.each(bad, async (part, [json, fault]) => {
@@ -1017,7 +1006,6 @@ async function refusesBadBodies(t: Trial): Promise<void> {
     },
   ];
   const refused: [body: string, headers: Record<string, string>, status: number, Cause[]][] = [
-    ['{bad', type, 400, acceptedBad('it is not JSON')],
     [good.slice(0, -1), type, 400, acceptedBad('its last brace is missing, so it is not JSON')],
     ['', type, 400, acceptedBad('it is empty')],
     [good, { 'Content-Type': 'text/plain' }, 415, undeclared],
@@ -1099,11 +1087,10 @@ async function findsByName(t: Trial, user: User): Promise<void> {
   const alone = await create(t, { name: odd, email: `Mc${t.word()}@Example.NET` });
   const blank = await create(t, { name: ' ', email: ' ' });
   const query = `?name=${encodeURIComponent(user.name).replaceAll('%20', '+')}`;
-  const [all, named, single, nobody, part, small, mail, empty] = await Promise.all([
+  const [all, named, single, part, small, mail, empty] = await Promise.all([
     listed(t),
     listed(t, query),
     listed(t, `?name=${encodeURIComponent(odd)}&x=1`),
-    listed(t, `?name=${t.word()}${t.word()}`),
     listed(t, `?name=${encodeURIComponent(user.name.slice(0, -1))}`),
     listed(t, `?name=${encodeURIComponent(odd.toLowerCase())}`),
     listed(t, `?name=${encodeURIComponent(user.email)}`),
@@ -1146,13 +1133,6 @@ async function findsByName(t: Trial, user: User): Promise<void> {
     expected: JSON.stringify([alone]),
     actual: JSON.stringify(single.users).slice(0, 400),
     exchange: single.exchange,
-  });
-  t.check(nobody.users.length === 0, {
-    diagnosis: 'query-misread',
-    message: 'Nobody has this name, and GET /users?name=… lists somebody.',
-    expected: '[]',
-    actual: JSON.stringify(nobody.users).slice(0, 400),
-    exchange: nobody.exchange,
   });
   for (const [found, what] of [
     [part, 'only the beginning of a name'],
@@ -1339,39 +1319,20 @@ async function refusesOddIds(
   user: User,
 ): Promise<void> {
   const { id } = user;
-  const half = [`${id}abc`, `${id}.9`, `${id}%00`, `${id},1`, `${id}%20x`, `${id}e`];
+  const half = [`${id}abc`, `${id}.9`, `${id}%20x`];
   const other = [
-    `0x${id.toString(16)}`,
-    `${id}e0`,
-    `${id}.0`,
     `0${id}`,
+    `0x${id.toString(16)}`,
+    `${id}.0`,
     `+${id}`,
     `%20${id}`,
     `${id}%20`,
     `${id}%0A`,
-    `%0A${id}`,
   ];
-  const none = [
-    '0',
-    '-1',
-    `-${id}`,
-    'abc',
-    'NaN',
-    'Infinity',
-    '1/2'.replace('/', '%2F'),
-    'constructor',
-    '__proto__',
-    '%D9%A1',
-    'null',
-    'true',
-    '%zz',
-  ];
+  const none = ['0', `-${id}`, 'abc', 'Infinity', 'constructor', '%D9%A1', '%zz'];
   const json = { name: 'a', email: 'b' };
-  // The methods share one notion of an id; where GET has shown it whole, a few tell whether the others have it too.
-  const texts =
-    method === 'GET'
-      ? [...half, ...other, ...none]
-      : [half, other, none].flatMap((list) => list.slice(0, 3));
+  // The methods share one notion of an id: GET shows it whole, and one text of each kind tells whether the others have it.
+  const texts = [half, other, none].flatMap((list) => (method === 'GET' ? list : list.slice(0, 1)));
   const check = async (part: Trial, text: string): Promise<void> => {
     const answer = await part.send({
       method,
@@ -1437,7 +1398,7 @@ async function hangsUp(t: Trial, method: string, target: string): Promise<void> 
 
 async function neverGivesAnIdTwice(t: Trial, earlier: User[]): Promise<void> {
   const given = new Set(earlier.map(({ id }) => id));
-  for (let round = 1; round <= 3; round++) {
+  for (let round = 1; round <= 2; round++) {
     const answer = await t.post('/users', { name: t.word(), email: t.word() });
     const id = idIn(answer);
     if (id !== undefined && given.has(id)) {
@@ -1450,7 +1411,7 @@ async function neverGivesAnIdTwice(t: Trial, earlier: User[]): Promise<void> {
     }
     answer.expectStatus(201);
     if (id !== undefined) given.add(id);
-    if (round < 3) (await t.send({ method: 'DELETE', target: `/users/${id}` })).expectStatus(204);
+    if (round < 2) (await t.send({ method: 'DELETE', target: `/users/${id}` })).expectStatus(204);
   }
 }
 
