@@ -973,27 +973,33 @@ async function answersOnce(t: Trial, twice: Answer): Promise<void> {
   const trips = (log: string): string | undefined =>
     /^.*(?:ERR_HTTP_HEADERS_SENT|ERR_STREAM_WRITE_AFTER_END).*$/m.exec(log)?.[0];
   await t.settle();
-  const before = t.program.stderr;
-  const tripped = trips(before);
+  const tripped = trips(t.program.stderr);
   if (tripped === undefined) return;
-  const inbox = await t.get('/inbox');
-  await t.settle();
-  const always = trips(t.program.stderr.slice(before.length)) !== undefined;
+  // Which of the answers was it? Each kind is asked for again, alone.
+  const tripsAgain = async (target: string): Promise<Answer | undefined> => {
+    const seen = t.program.stderr.length;
+    const answer = await t.get(target);
+    await t.settle();
+    return trips(t.program.stderr.slice(seen)) === undefined ? undefined : answer;
+  };
+  const always = await tripsAgain('/inbox');
+  const both = always ? undefined : await tripsAgain('/twice');
   t.fail({
-    ...(always
+    ...(both
       ? {
-          diagnosis: 'ran-on-after-answer',
-          message:
-            'The handler has answered, then handle runs on and answers again, and the log shows the error that comes of it. Where a handler is found its promise is returned, and nothing is left to do.',
-        }
-      : {
           diagnosis: 'both-ran',
           message:
             'GET /twice is registered twice. One handler answered, then the other ran as well, and the log shows the error that came of it. The first route that fits runs, and no other.',
+        }
+      : {
+          diagnosis: 'ran-on-after-answer',
+          message: always
+            ? 'The handler has answered, then handle runs on and answers again, and the log shows the error that comes of it. Where a handler is found its promise is returned, and nothing is left to do.'
+            : 'Each answer looks right, but after one of them the code ran on, and the log shows the error that came of it. An answer does not end a function: return does.',
         }),
     expected: 'no error in the log',
     actual: brief(tripped, 200),
-    exchange: (always ? inbox : twice).exchange,
+    exchange: always?.exchange ?? (both && twice.exchange),
   });
 }
 
