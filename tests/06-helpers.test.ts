@@ -231,7 +231,7 @@ async function whyNotRead(
     return {
       diagnosis: 'parsed-too-early',
       message:
-        'A whole body was sent, and the code looked at it before any of it had come: it found nothing there. The body comes later, in events, and is whole at the end of the request: wait for that. (Node has no req.body.)',
+        'A whole body was sent, and the code found nothing there. Either it looked before any of it had come, or it kept nothing of what came. The body comes later, in events, and is whole at the end of the request: wait for that. (Node has no req.body.)',
     };
   }
   return {
