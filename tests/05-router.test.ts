@@ -4,6 +4,7 @@ import { brief, type Exchange } from '../scripts/kernel/exchange.ts';
 import { StepFailure, type Failure } from '../scripts/kernel/failure.ts';
 import { suite } from '../scripts/kernel/suite.ts';
 import type { OutcomeCauses, Trial } from '../scripts/kernel/trial.ts';
+import { ranOnAfter } from './support/ran-on.ts';
 
 type Named = Pick<Cause, 'diagnosis' | 'message'>;
 
@@ -970,20 +971,12 @@ function expectAllow(answer: Answer, wanted: string[]): void {
 
 /** Every answer so far was the only one: a second one fails where the first is out, and is seen in the log alone. */
 async function answersOnce(t: Trial, twice: Answer): Promise<void> {
-  const trips = (log: string): string | undefined =>
-    /^.*(?:ERR_HTTP_HEADERS_SENT|ERR_STREAM_WRITE_AFTER_END).*$/m.exec(log)?.[0];
+  const error = /^.*(?:ERR_HTTP_HEADERS_SENT|ERR_STREAM_WRITE_AFTER_END).*$/m;
   await t.settle();
-  const tripped = trips(t.program.stderr);
-  if (tripped === undefined) return;
-  // Which of the answers was it? Each kind is asked for again, alone.
-  const tripsAgain = async (target: string): Promise<Answer | undefined> => {
-    const seen = t.program.stderr.length;
-    const answer = await t.get(target);
-    await t.settle();
-    return trips(t.program.stderr.slice(seen)) === undefined ? undefined : answer;
-  };
-  const always = await tripsAgain('/inbox');
-  const both = always ? undefined : await tripsAgain('/twice');
+  const [line] = error.exec(t.program.stderr) ?? [];
+  if (line === undefined) return;
+  const always = await ranOnAfter(t, error, { target: '/inbox' });
+  const both = always ? undefined : await ranOnAfter(t, error, { target: '/twice' });
   t.fail({
     ...(both
       ? {
@@ -998,7 +991,7 @@ async function answersOnce(t: Trial, twice: Answer): Promise<void> {
             : 'Each answer looks right, but after one of them the code ran on, and the log shows the error that came of it. An answer does not end a function: return does.',
         }),
     expected: 'no error in the log',
-    actual: brief(tripped, 200),
+    actual: brief(line, 200),
     exchange: always?.exchange ?? (both && twice.exchange),
   });
 }

@@ -3,6 +3,7 @@ import { Answer, type Cause } from '../scripts/kernel/answer.ts';
 import { brief, type Exchange } from '../scripts/kernel/exchange.ts';
 import { suite } from '../scripts/kernel/suite.ts';
 import type { RequestOptions, Trial } from '../scripts/kernel/trial.ts';
+import { ranOnAfter } from './support/ran-on.ts';
 
 interface User {
   id: number;
@@ -79,41 +80,11 @@ export default suite(
       });
       for (const answer of [root, preflight, plain]) expectCors(answer);
       const odd = await survivesTargets(t);
-      await t.settle();
-      const complains = (log: string): boolean =>
-        log.includes('ERR_HTTP_HEADERS_SENT') ||
-        /Cannot read properties of (null|undefined)/.test(log);
-      const { stderr } = t.program;
-      if (complains(stderr)) {
-        // Which of the answers was it? A request of each kind is sent again, alone.
-        let seen = stderr.length;
-        const ranOn = async (request: RequestOptions): Promise<Exchange | undefined> => {
-          const again = await t.send(request);
-          await t.settle();
-          const log = t.program.stderr.slice(seen);
-          seen += log.length;
-          return complains(log) ? again.exchange : undefined;
-        };
-        const afterPreflight = await ranOn(asksToDelete);
-        const afterMissing = await ranOn({ target: `/${word}` });
-        const afterOdd =
-          odd && (await ranOn({ method: odd.exchange.method, target: odd.exchange.target }));
-        t.fail({
-          diagnosis: 'ran-on-after-answer',
-          message: afterPreflight
-            ? 'The preflight was answered, but then the code ran on, and the log shows the error that came of it. When cors(req, res) gives true it has answered, and nothing is left to do: return.'
-            : afterMissing
-              ? 'A path that is not there was answered with 404, but then the code ran on, and the log shows the error that came of it. Each request goes to the router once, the router answers it, and nobody sets a header field after that.'
-              : afterOdd
-                ? 'A target that is no URL was answered with 400, but then the code ran on, and the log shows the error that came of it. You have answered there yourself, and nothing is left to do but return.'
-                : 'Each answer looks right, but after one of them the code ran on, and the log shows the error that came of it. An answer does not end a function: return does.',
-          expected: 'no error in the log',
-          actual: (
-            /^.*(ERR_HTTP_HEADERS_SENT|Cannot read properties).*$/m.exec(stderr)?.[0] ?? stderr
-          ).slice(0, 200),
-          exchange: afterPreflight ?? afterMissing ?? afterOdd,
-        });
-      }
+      await answersOnce(t, {
+        preflight: asksToDelete,
+        missing: { target: `/${word}` },
+        odd: odd && { method: odd.exchange.method, target: odd.exchange.target },
+      });
     },
 
     async 'Catch every error once'(t) {
@@ -732,6 +703,33 @@ async function survivesTargets(t: Trial): Promise<Answer | undefined> {
     },
   ]);
   return refused;
+}
+
+/** Every answer so far was the only one: code that runs on fails where the answer is out, and is seen in the log alone. */
+async function answersOnce(
+  t: Trial,
+  requests: { preflight: RequestOptions; missing: RequestOptions; odd: RequestOptions | undefined },
+): Promise<void> {
+  const error = /^.*(?:ERR_HTTP_HEADERS_SENT|Cannot read properties of (?:null|undefined)).*$/m;
+  await t.settle();
+  const [line] = error.exec(t.program.stderr) ?? [];
+  if (line === undefined) return;
+  const afterPreflight = await ranOnAfter(t, error, requests.preflight);
+  const afterMissing = await ranOnAfter(t, error, requests.missing);
+  const afterOdd = requests.odd && (await ranOnAfter(t, error, requests.odd));
+  t.fail({
+    diagnosis: 'ran-on-after-answer',
+    message: afterPreflight
+      ? 'The preflight was answered, but then the code ran on, and the log shows the error that came of it. When cors(req, res) gives true it has answered, and nothing is left to do: return.'
+      : afterMissing
+        ? 'A path that is not there was answered with 404, but then the code ran on, and the log shows the error that came of it. Each request goes to the router once, the router answers it, and nobody sets a header field after that.'
+        : afterOdd
+          ? 'A target that is no URL was answered with 400, but then the code ran on, and the log shows the error that came of it. You have answered there yourself, and nothing is left to do but return.'
+          : 'Each answer looks right, but after one of them the code ran on, and the log shows the error that came of it. An answer does not end a function: return does.',
+    expected: 'no error in the log',
+    actual: brief(line, 200),
+    exchange: (afterPreflight ?? afterMissing ?? afterOdd)?.exchange,
+  });
 }
 
 /** The ids that each program has given so far. */
