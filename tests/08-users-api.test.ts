@@ -1032,7 +1032,11 @@ async function refusesBadBodies(t: Trial): Promise<void> {
   await hangsUp(t, 'POST', '/users');
   // On a connection of its own, for the store is one for all connections.
   const { users: after } = await listed(t, '', { Connection: 'close' });
-  t.check(!after.some(({ name }) => name === halfUser.name), halfStored);
+  t.check(!after.some(({ name }) => name === halfUser.name), {
+    ...halfStored,
+    expected: `no user called ${halfUser.name}`,
+    actual: brief(JSON.stringify(after.at(-1)), 200),
+  });
   t.check(after.length >= before, {
     diagnosis: 'user-lost',
     message: `GET /users listed ${before} users, then some bodies were refused, and now it lists ${after.length}, though nobody was deleted. The store is one for all requests and all connections.`,
