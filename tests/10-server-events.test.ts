@@ -3,17 +3,13 @@ import http from 'node:http';
 import { Answer, type Cause } from '../scripts/kernel/answer.ts';
 import { brief, seconds, type Exchange } from '../scripts/kernel/exchange.ts';
 import { StepFailure } from '../scripts/kernel/failure.ts';
-import type { Program } from '../scripts/kernel/program.ts';
 import { suite } from '../scripts/kernel/suite.ts';
 import type { OutcomeCauses, Trial } from '../scripts/kernel/trial.ts';
+import { inOrder } from './support/in-order.ts';
+import { linesOf, logged, type LogLine } from './support/log.ts';
+import { request } from './support/request.ts';
 
 type Connection = ReturnType<Trial['connect']>;
-
-const linesOf = (text: string): string[] => text.split(/\r?\n/).map((line) => line.trim());
-
-/** A request that leaves the connection open. */
-const request = (target: string, method = 'GET', ...fields: string[]): string =>
-  [`${method} ${target} HTTP/1.1`, 'Host: localhost', ...fields, '', ''].join('\r\n');
 
 /** Sends a GET on an open connection and waits for its answer. */
 async function ask(connection: Connection, target: string, ...fields: string[]): Promise<Answer> {
@@ -73,12 +69,6 @@ async function expectSurvived(
   }
 }
 
-/** Lets all of them come to an end, and fails with the first in this order. */
-async function inOrder(...checks: Promise<void>[]): Promise<void> {
-  for (const outcome of await Promise.allSettled(checks))
-    if (outcome.status === 'rejected') throw outcome.reason;
-}
-
 /* ---- step 1 ---- */
 
 const known = [
@@ -116,21 +106,6 @@ const shown = (events: string[]): string =>
   events.join('\n') || '(no line that begins with "event:")';
 
 /* ---- step 2 ---- */
-
-interface LogLine {
-  status: string;
-  ms: number;
-  text: string;
-}
-
-/** The log lines for a request target, in the order in which they were printed. */
-function logged(program: Program, method: string, target: string): LogLine[] {
-  return linesOf(program.stdout).flatMap((text) => {
-    const [, m, url, status = '', ms = ''] =
-      /^(\S+) (\S+) (\d{3}|aborted) (\d+(?:\.\d+)?) ?ms$/.exec(text) ?? [];
-    return m === method && url === target ? [{ status, ms: Number(ms), text }] : [];
-  });
-}
 
 /** What becomes of a target that is decoded or parsed before it is logged. */
 function rewritten(target: string): string[] {

@@ -9,7 +9,9 @@ import type { Program } from '../scripts/kernel/program.ts';
 import { suite } from '../scripts/kernel/suite.ts';
 import type { Trial } from '../scripts/kernel/trial.ts';
 import { drainingLines } from './support/draining.ts';
+import { inOrder } from './support/in-order.ts';
 import { underLoad as keepBusy, type Load, type LoadResult } from './support/load.ts';
+import { request } from './support/request.ts';
 
 type Connection = ReturnType<Trial['connect']>;
 
@@ -17,10 +19,6 @@ type Connection = ReturnType<Trial['connect']>;
 const promptly = 2000;
 /** Where the machine is busy a wait may be extended; from here on it was not the machine. */
 const muchTooLate = 4500;
-
-/** A request that leaves the connection open. */
-const request = (target: string, method = 'GET', ...fields: string[]): string =>
-  [`${method} ${target} HTTP/1.1`, 'Host: localhost', ...fields, '', ''].join('\r\n');
 
 const chunk = (text: string): string => `${Buffer.byteLength(text).toString(16)}\r\n${text}\r\n`;
 const lastChunk = '0\r\n\r\n';
@@ -976,10 +974,4 @@ async function upgradedSocket(copy: Copy): Promise<Connection> {
     actual:
       brief(connection.received.toString()) || `nothing; the connection is ${connection.state}`,
   });
-}
-
-/** Lets all of them come to an end, and fails with the first in this order. */
-async function inOrder(...checks: Promise<void>[]): Promise<void> {
-  for (const outcome of await Promise.allSettled(checks))
-    if (outcome.status === 'rejected') throw outcome.reason;
 }

@@ -7,7 +7,10 @@ import type { Program } from '../scripts/kernel/program.ts';
 import { suite } from '../scripts/kernel/suite.ts';
 import type { Trial } from '../scripts/kernel/trial.ts';
 import { drainingLines } from './support/draining.ts';
+import { inOrder } from './support/in-order.ts';
 import { underLoad, type Failed } from './support/load.ts';
+import { linesOf, logged } from './support/log.ts';
+import { request } from './support/request.ts';
 
 const asset = (name: string): string =>
   readFileSync(join(solutionsDir, '12-capstone/public', name), 'utf8');
@@ -68,13 +71,14 @@ function expectFile(answer: Answer, name: string, type: RegExp): void {
   ]);
 }
 
-const logLine = (program: Program, method: string, target: string): string | undefined =>
-  program.stdout.split(/\r?\n/).find((line) => line.startsWith(`${method} ${target} `));
+/** What the program printed for GET of a target, right or not. */
+const linesFor = (program: Program, target: string): string[] =>
+  linesOf(program.stdout).filter((line) => line.startsWith(`GET ${target} `));
 
 /** What is wrong with a log line that should show this status, and then the time. */
-function lineFault(line: string, method: string, target: string, status: number): string {
-  const what = `${method} ${brief(target, 40)}`;
-  const numbers = line.slice(`${method} ${target}`.length).match(/\d+/g) ?? [];
+function lineFault(line: string, target: string, status: number): string {
+  const what = `GET ${brief(target, 40)}`;
+  const numbers = line.slice(`GET ${target}`.length).match(/\d+/g) ?? [];
   if (numbers.length < 2)
     return `Behind the request target of ${what} belong two numbers, the status and the time. The line has ${numbers.length === 1 ? 'only one' : 'none'}.`;
   if (numbers[0] !== String(status))
@@ -86,18 +90,19 @@ function lineFault(line: string, method: string, target: string, status: number)
 async function expectLogged(t: Trial, target: string, status: number): Promise<void> {
   // Who leaves as soon as the last byte has come may be logged as gone: let the server close.
   const connection = t.connect();
-  await connection.write(`GET ${target} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n`);
+  await connection.write(request(target, 'GET', 'Connection: close'));
   const { exchange } = await connection.answer();
   await connection.closed();
   const { program } = t;
-  await program.when(() => logLine(program, 'GET', target) !== undefined, 500);
-  const line = logLine(program, 'GET', target);
-  t.check(line !== undefined && new RegExp(`^.* ${status} \\d+ ms$`).test(line), {
+  await program.when(() => linesFor(program, target).length > 0, 500);
+  const [line] = linesFor(program, target);
+  const [right] = logged(program, 'GET', target);
+  t.check(right?.text === line && right?.status === String(status), {
     diagnosis: line === undefined ? 'not-logged' : 'log-line-differs',
     message:
       line === undefined
         ? `The program printed no line for GET ${brief(target, 40)}. logRequests takes the server, and has to be called before the requests come.`
-        : lineFault(line, 'GET', target, status),
+        : lineFault(line, target, status),
     expected: `GET ${target} ${status} 3 ms`,
     actual:
       line ??
@@ -113,7 +118,7 @@ async function logsAndRefuses(t: Trial): Promise<void> {
   const target = `/${t.word()}.css`;
   await expectLogged(t, target, 404);
   await expectLogged(t, `/users?q=${t.word()}`, 200);
-  const lines = t.program.stdout.split(/\r?\n/).filter((line) => line.startsWith(`GET ${target} `));
+  const lines = linesFor(t.program, target);
   t.check(lines.length === 1, {
     diagnosis: 'logged-more-than-once',
     message: `One request for ${target} was logged ${lines.length} times. Is logRequests called more than once?`,
@@ -142,12 +147,6 @@ async function saysThatThePortIsTaken(t: Trial): Promise<void> {
       exchange: undefined,
     },
   );
-}
-
-/** Lets all of them come to an end, and fails with the first in this order. */
-async function inOrder(...checks: Promise<void>[]): Promise<void> {
-  for (const outcome of await Promise.allSettled(checks))
-    if (outcome.status === 'rejected') throw outcome.reason;
 }
 
 /** A copy whose clients may ask so often. Other requests than the ones below are none of them. */
@@ -267,18 +266,16 @@ async function limitsTheRate(t: Trial): Promise<void> {
   if (since() > windowMs) return;
   expectRefused(refused, limit, windowMs, since());
   const { program } = copy;
-  const logged = (): string[] =>
-    program.stdout.split(/\r?\n/).filter((line) => line.startsWith('GET / '));
-  const both = (): boolean =>
-    logged().length > 1 || logged().some((line) => line.includes(' 429 '));
+  const lines = (): string[] => linesFor(program, '/');
+  const both = (): boolean => lines().length > 1 || lines().some((line) => line.includes(' 429 '));
   // Whoever logs nothing at all has failed in an earlier step.
-  if (!(await program.when(both, 500)) && logged().length === 1) {
+  if (!(await program.when(both, 500)) && lines().length === 1) {
     refused.fail({
       diagnosis: 'refusal-not-logged',
       message:
         'GET / was sent twice, first served and then refused with 429, and the program printed a line for the first only. Each request leaves its line in the log, refused ones too.',
       expected: 'two lines that begin with GET /',
-      actual: brief(logged().join('\n'), 200),
+      actual: brief(lines().join('\n'), 200),
     });
   }
   const address = `203.0.113.${t.int(1, 250)}`;
@@ -334,7 +331,7 @@ async function allowsManyUntold(t: Trial): Promise<void> {
   const many = 110;
   const target = '/users';
   const connection = t.connect();
-  await connection.write(`GET ${target} HTTP/1.1\r\nHost: localhost\r\n\r\n`.repeat(many));
+  await connection.write(request(target).repeat(many));
   for (let n = 1; n <= many; n++) {
     const next = await connection.attempt({ target });
     t.check(next.message?.status !== 429, {
