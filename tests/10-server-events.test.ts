@@ -1308,8 +1308,9 @@ export default suite(
       const slowAnswer = await answered;
       slowAnswer.expectStatus(200);
       const { exchange } = slowAnswer;
-      const took = performance.now() - began;
       const line = await logLine(t, 'GET', target, '200 81 ms', exchange);
+      // However late the program came to print it, no time in it is longer than this.
+      const took = performance.now() - began;
       const expected = `GET ${target} 200 ${Math.round(took)} ms`;
       t.check(line.status === '200', {
         diagnosis: 'wrong-status-logged',
@@ -1460,12 +1461,11 @@ export default suite(
     },
 
     async 'Limit the time of silence'(t) {
-      const [idle, heads, bodies] = await Promise.all([
+      const [idle, halves] = await Promise.all([
         t.start({ env: { IDLE_MS: '100' } }),
-        t.start({ env: { IDLE_MS: '60000', HEADERS_MS: '120', REQUEST_MS: '60000' } }),
-        t.start({ env: { IDLE_MS: '60000', HEADERS_MS: '100', REQUEST_MS: '150' } }),
+        t.start({ env: { IDLE_MS: '60000', HEADERS_MS: '120', REQUEST_MS: '150' } }),
       ]);
-      const [onIdle, onHeads, onBodies] = [t.on(idle), t.on(heads), t.on(bodies)];
+      const [onIdle, onHalves] = [t.on(idle), t.on(halves)];
 
       const silent = async (): Promise<void> => {
         const connection = onIdle.connect();
@@ -1497,7 +1497,7 @@ export default suite(
 
       /** After an answer: announced, or else shown. */
       const kept = async (): Promise<void> => {
-        const answer = await inTime(onBodies, '/');
+        const answer = await inTime(onHalves, '/');
         if (/\btimeout=60\b/.test(answer.header('Keep-Alive') ?? '')) return;
         const connection = onIdle.connect();
         await connection.write(request('/'));
@@ -1518,14 +1518,14 @@ export default suite(
           requestTimeout: 300_000,
           keepAliveTimeout: 100,
         }),
-        expectLimits(onHeads, 'HEADERS_MS=120, REQUEST_MS=60000 and IDLE_MS=60000', {
+        expectLimits(onHalves, 'HEADERS_MS=120, REQUEST_MS=150 and IDLE_MS=60000', {
           headersTimeout: 120,
-          requestTimeout: 60_000,
+          requestTimeout: 150,
           keepAliveTimeout: 60_000,
         }),
-        expectTimedOut(onHeads, 'GET / HTTP/1.1\r\nHost: localhost\r\nX-', 'headersTimeout'),
+        expectTimedOut(onHalves, 'GET / HTTP/1.1\r\nHost: localhost\r\nX-', 'headersTimeout'),
         expectTimedOut(
-          onBodies,
+          onHalves,
           `${request('/upload', 'POST', 'Content-Length: 9')}abc`,
           'requestTimeout',
         ),
@@ -1700,7 +1700,7 @@ export default suite(
       }
     },
   },
-  { copies: 9 },
+  { copies: 8 },
 );
 
 /* ---- step 3, its two halves ---- */
