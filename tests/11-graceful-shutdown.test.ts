@@ -17,6 +17,8 @@ type Connection = ReturnType<Trial['connect']>;
 
 /** In ms: how soon a process must be gone when nothing holds it any more. Node's own patience with an idle connection is 5 s and more. */
 const promptly = 2000;
+/** In ms: how long a shutdown may take where SHUTDOWN_TIMEOUT_MS is not set. */
+const defaultTimeoutMs = 10_000;
 /** Where the machine is busy a wait may be extended; from here on it was not the machine. */
 const muchTooLate = 4500;
 
@@ -56,7 +58,7 @@ function crashLine({ stderr }: Program): string | undefined {
   return brief(/^\w*Error.*$/m.exec(stderr)?.[0] ?? 'an error that nothing caught', 160);
 }
 
-/** One copy of the program: in flight, signalled, gone. */
+/** One process of the program: in flight, signalled, gone. */
 export class Copy {
   readonly program: Program;
   readonly t: Trial;
@@ -76,7 +78,12 @@ export class Copy {
     const program = await t.start({
       env: { ...env, ...(pipe !== undefined && { SHUTDOWN_PIPE: pipe }) },
     });
-    return new Copy(t, program, pipe, Number(env['SHUTDOWN_TIMEOUT_MS'] ?? 10_000));
+    return new Copy(t, program, pipe, Number(env['SHUTDOWN_TIMEOUT_MS'] ?? defaultTimeoutMs));
+  }
+
+  /** The program under test itself, which the step then ends: for the last one. Where a pipe stands for the signal, a copy. */
+  static async last(t: Trial): Promise<Copy> {
+    return withoutSignals ? Copy.start(t) : new Copy(t, t.program, undefined, defaultTimeoutMs);
   }
 
   /** Ms since the (first) signal. */
@@ -443,7 +450,7 @@ async function finishesInFlight(
   await upload.write('def');
   const uploaded = await copy.wholeAnswer(upload, 'POST', uploadTarget);
   expectUploaded(uploaded);
-  for (const connection of [echo, upload]) await copy.hungUp(connection, stillRunning);
+  for (const connection of [echo, upload]) await copy.hungUp(connection, keptAlive);
   await copy.gone(
     stillRunning,
     promptly,
@@ -846,7 +853,7 @@ export default suite(
         }
         await upload.write('def');
         (await copy.wholeAnswer(upload, 'POST', target)).expectText(/^6 bytes\n?$/);
-        await copy.hungUp(upload, stillRunning);
+        await copy.hungUp(upload, keptAlive);
         await copy.gone({
           diagnosis: 'timer-left-running',
           message:
@@ -927,14 +934,14 @@ export default suite(
         });
       };
       const load = async (): Promise<void> => {
-        const copy = await Copy.start(t);
+        const copy = await Copy.last(t);
         const { answered, lost } = await underLoad(copy, { clients: 8, answers: t.int(40, 90) });
         const [first] = lost;
         if (first) {
           const cut = first.exchange.received.length > 0;
           copy.fail({
             diagnosis: cut ? 'answer-cut-under-load' : 'answer-lost-under-load',
-            message: `Eight clients asked without a pause when the signal came. ${cut ? 'An answer had begun, and was cut in the middle' : 'The program had begun a request before it began to drain, and that never got an answer'}.`,
+            message: `Eight clients asked without a pause when the signal came. ${cut ? 'An answer had begun, and was cut in the middle' : 'The program had begun a request, and that never got an answer'}.`,
             expected: `a whole answer for each of the ${answered + lost.length} requests that were begun`,
             actual: `${lost.length} not answered whole; ${copy.ending}`,
             exchange: first.exchange,
@@ -945,7 +952,7 @@ export default suite(
       await inOrder(promised(), left(), load());
     },
   },
-  { copies: 13 },
+  { copies: 12 },
 );
 
 function expectState(answer: Answer, wanted: string): void {
