@@ -743,23 +743,25 @@ const special =
 const askStat =
   'Ask stat whether the path is a file before you open it; that it is no folder is not enough.';
 
-const notRegular: OutcomeCauses = {
-  'no-answer': {
+/** Why a client still waits that asked for what is no file. */
+const waiting = (target: string): string =>
+  target === '/pipe'
+    ? '/pipe is a named pipe (FIFO), which is no file. Whoever opens it waits until another program writes into it, and here none does.'
+    : `${target} is a socket, which is no file. The system refuses to open it, and the client is not told.`;
+
+const notRegular = (target: string): OutcomeCauses => {
+  const because = (message: string): { diagnosis: string; message: string } => ({
     diagnosis: 'not-a-regular-file',
-    message: `There was no answer: /pipe is a named pipe (FIFO), which is no file. Whoever opens it waits until another program writes into it, and here none does. ${askStat}`,
-  },
-  crashed: {
-    diagnosis: 'not-a-regular-file',
-    message: `The server opened ${special}, and the error stopped it. ${askStat}`,
-  },
-  'connection-closed': {
-    diagnosis: 'not-a-regular-file',
-    message: `The connection was closed without a response: what was asked for is ${special}. ${askStat}`,
-  },
-  'response-never-ended': {
-    diagnosis: 'not-a-regular-file',
-    message: `The response began and never ended: /pipe is a named pipe (FIFO), which is no file. Whoever reads it waits until another program writes into it, and here none does. ${askStat}`,
-  },
+    message: `${message} ${askStat}`,
+  });
+  return {
+    'no-answer': because(`There was no answer: ${waiting(target)}`),
+    'response-never-ended': because(`The response began and never ended: ${waiting(target)}`),
+    crashed: because(`The server opened ${special}, and the error stopped it.`),
+    'connection-closed': because(
+      `The connection was closed without a response: what was asked for is ${special}.`,
+    ),
+  };
 };
 
 const linksOut: { target: string; failing: Failing }[] = [
@@ -1685,7 +1687,7 @@ export default suite(
       ];
       await each(t, tree, [
         ...tree.special.map((target) => async () => {
-          const answer = await t.get(target, { causes: notRegular });
+          const answer = await t.get(target, { causes: notRegular(target) });
           if (answer.status === 200 && (await asIfMissing(t, tree, answer))) return;
           turnedDown(
             answer,
