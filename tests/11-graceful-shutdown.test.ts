@@ -532,6 +532,8 @@ async function outlasts(t: Trial, ms: number): Promise<void> {
   if (early.outcome === 'answered') return expectUploaded(new Answer(early));
   if (exit && copy.since < slow) return;
   if (exit?.code === 0) {
+    // Who cuts at once and is slow to end, as on a busy machine, fails that test as well; who watches a clock does not.
+    await finishesInFlight(t, 'SIGTERM');
     const took = `${(copy.since / 1000).toFixed(1)} s`;
     copy.fail({
       diagnosis: 'exit-after-a-moment',
@@ -600,7 +602,7 @@ function expectHungUp(answer: Answer): void {
 
 /** An answer from before the signal. */
 function expectKept(answer: Answer): void {
-  answer.expect(!/close/i.test(answer.header('Connection') ?? ''), {
+  answer.expect(!answer.announcesClose, {
     diagnosis: 'never-kept-alive',
     message: `GET ${answer.exchange.target} was answered with Connection: close long before any signal, so every such request needs a connection of its own. Say it only while draining.`,
     expected: 'an answer that leaves the connection open',

@@ -1,4 +1,5 @@
 /** Clients that ask without a pause, and a signal in the middle. */
+import { Answer } from '../../scripts/kernel/answer.ts';
 import type { Exchange } from '../../scripts/kernel/exchange.ts';
 import type { Trial } from '../../scripts/kernel/trial.ts';
 
@@ -63,10 +64,7 @@ export async function underLoad(
         break;
       }
       if (++answered >= answers) enough();
-      const hungUp = message.rawHeaders.some(
-        ([field, value]) => /^connection$/i.test(field) && /close/i.test(value),
-      );
-      if (hungUp || connection.state !== 'open') break;
+      if (new Answer(exchange).announcesClose || connection.state !== 'open') break;
     }
     connection.destroy();
   };
