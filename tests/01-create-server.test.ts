@@ -132,10 +132,7 @@ async function startWith(t: Trial, PORT: string | undefined): Promise<Program> {
 /** The highest port there is. Whether it is free does not matter, as long as it is not refused. */
 async function acceptsHighest(t: Trial): Promise<void> {
   const refused = async ({ exit, stderr }: Program): Promise<boolean> =>
-    exit !== null &&
-    /PORT/.test(stderr) &&
-    !/EADDRINUSE/.test(stderr) &&
-    !(await portTaken(65535));
+    exit !== null && /PORT/.test(stderr) && !/EADDRINUSE/.test(stderr) && !(await portTaken(65535));
   let program = await startWith(t, '65535');
   // Perhaps it only said, in its own words, that somebody had the port a moment ago.
   if (await refused(program)) program = await startWith(t, '65535');
@@ -255,9 +252,10 @@ export default suite(
         const times = timesOf(line);
         t.check(times === 1, {
           diagnosis: 'logged-more-than-once',
-          message: later > earlier
-            ? 'Each request was sent once, and the second was printed more often than the first. Is the listener added anew with every request? Add it once, outside the handler.'
-            : `The request was sent once, and its line was printed ${times} times. Does the program print it in more than one place, or add the listener more than once? One line is enough.`,
+          message:
+            later > earlier
+              ? 'Each request was sent once, and the second was printed more often than the first. Is the listener added anew with every request? Add it once, outside the handler.'
+              : `The request was sent once, and its line was printed ${times} times. Does the program print it in more than one place, or add the listener more than once? One line is enough.`,
           expected: `one line "${line}"`,
           actual: `${times} lines "${line}"`,
           exchange,

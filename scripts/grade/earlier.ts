@@ -52,7 +52,9 @@ export function resultsIn(file: string): GradeResults | undefined {
   const found = read(file) as Partial<GradeResults> | null | undefined;
   return found?.schema === 'workbook/grade/v1' &&
     Array.isArray(found.submissions) &&
-    found.submissions.every((one: Partial<GradedSubmission> | null) => typeof one?.name === 'string')
+    found.submissions.every(
+      (one: Partial<GradedSubmission> | null) => typeof one?.name === 'string',
+    )
     ? (found as GradeResults)
     : undefined;
 }
