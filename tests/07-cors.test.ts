@@ -2,8 +2,8 @@ import type { Answer, Cause } from '../scripts/kernel/answer.ts';
 import { StepFailure } from '../scripts/kernel/failure.ts';
 import { suite } from '../scripts/kernel/suite.ts';
 import type { RequestOptions, Trial } from '../scripts/kernel/trial.ts';
-import { findBrowser, howToGetOne } from './support/browser.ts';
-import { asks, described, inABrowser, likeABrowser, servePage } from './support/cors-scenario.ts';
+import { findBrowser, howToGetOne, withBrowser } from './support/browser.ts';
+import { asks, described, likeABrowser, servePage, visit } from './support/cors-scenario.ts';
 
 const allowOrigin = 'Access-Control-Allow-Origin';
 const allowMethods = 'Access-Control-Allow-Methods';
@@ -170,6 +170,9 @@ function expectLists(answer: Answer, which = ''): void {
     actual: `${allowHeaders}: ${answer.header(allowHeaders) ?? '(no such field)'}`,
   });
 }
+
+/** Whether a real browser is asked as well, which takes seconds. */
+const withTheBrowser = process.env['WORKBOOK_BROWSER'] === '1';
 
 export default suite(
   '07-cors',
@@ -962,13 +965,13 @@ export default suite(
           });
         });
       }
-      if (process.env['WORKBOOK_BROWSER'] === '1') await askTheBrowser(t);
+      if (withTheBrowser) await askTheBrowser(t);
     },
   },
-  { keepAlive: true },
+  { keepAlive: true, copies: withTheBrowser ? 1 : 0 },
 );
 
-/** The same in a real browser. It takes seconds, so it is done only when it was asked for. */
+/** The same in a real browser. */
 async function askTheBrowser(t: Trial): Promise<void> {
   if (findBrowser() === undefined) {
     console.error(`The CORS lesson was judged by header fields alone. ${howToGetOne}`);
@@ -978,10 +981,8 @@ async function askTheBrowser(t: Trial): Promise<void> {
   const [friend, stranger] = pages;
   try {
     const program = await t.start({ env: { ALLOWED_ORIGINS: friend.origin } });
-    const visits = await inABrowser(program.port, {
-      friend: friend.origin,
-      stranger: stranger.origin,
-    });
+    const origins = { friend: friend.origin, stranger: stranger.origin };
+    const visits = await withBrowser((browser) => visit(browser, program.port, origins));
     for (const who of ['friend', 'stranger'] as const) {
       for (const [index, ask] of asks.entries()) {
         const seen = visits[who].seen[index];

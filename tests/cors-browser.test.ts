@@ -2,14 +2,15 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import type { Browser } from 'playwright-core';
 import { layOut } from '../scripts/kernel/catalogue.ts';
 import { findLesson, projectRoot } from '../scripts/kernel/course.ts';
 import { startOptions } from '../scripts/kernel/judge.ts';
 import type { Program } from '../scripts/kernel/program.ts';
 import { startListening } from '../scripts/kernel/starting.ts';
 import { findTarget } from '../scripts/kernel/target.ts';
-import { findBrowser, howToGetOne } from './support/browser.ts';
-import { asks, described, inABrowser, servePage, type Visit } from './support/cors-scenario.ts';
+import { findBrowser, howToGetOne, withBrowser } from './support/browser.ts';
+import { asks, described, servePage, visit, type Visit } from './support/cors-scenario.ts';
 
 const lesson = findLesson('07-cors');
 const none = findBrowser() === undefined;
@@ -17,6 +18,7 @@ if (none && process.env['CI'] === 'true') throw new Error(howToGetOne);
 
 /** Starts a CORS program with one page on its list, and has both pages ask it everything. */
 async function visitsTo(
+  browser: Browser,
   wrong?: string,
 ): Promise<{ friend: Visit; stranger: Visit; log: string[] }> {
   const { dir, remove } = layOut(lesson, wrong && join(projectRoot, 'tests/wrong/07-cors', wrong));
@@ -28,7 +30,7 @@ async function visitsTo(
       startOptions(lesson, target, { env: { ALLOWED_ORIGINS: friend.origin } }),
       target.dir,
     );
-    const visits = await inABrowser(program.port, {
+    const visits = await visit(browser, program.port, {
       friend: friend.origin,
       stranger: stranger.origin,
     });
@@ -45,7 +47,10 @@ const blockedBy = (visit: Visit): string[] =>
   visit.console.filter((line) => line.includes('blocked by CORS policy'));
 
 test('CORS in a browser', { skip: none && howToGetOne, timeout: 120_000 }, async (t) => {
-  const visits = await visitsTo();
+  const [visits, refused] = await withBrowser(async (browser) => [
+    await visitsTo(browser),
+    await visitsTo(browser, 'no-preflight.ts'),
+  ]);
 
   for (const who of ['friend', 'stranger'] as const) {
     await t.test(`the ${who} sees what the header fields allow`, () => {
@@ -96,8 +101,8 @@ test('CORS in a browser', { skip: none && howToGetOne, timeout: 120_000 }, async
     assert.equal(count('PUT /team/count 200'), 2);
   });
 
-  await t.test('without an answer to its preflight no PUT is sent', async () => {
-    const { friend, log } = await visitsTo('no-preflight.ts');
+  await t.test('without an answer to its preflight no PUT is sent', () => {
+    const { friend, log } = refused;
     const put = asks.findIndex(({ method, path }) => method === 'PUT' && path === '/team/count');
     assert.equal(friend.seen[put]?.result, 'blocked');
     assert.match(

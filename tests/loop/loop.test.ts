@@ -260,7 +260,7 @@ test('a dumb terminal gets plain text', async () => {
 });
 
 test('killed at any moment it loses nothing and leaves nothing', async () => {
-  const kills = Number(process.env['KILLS'] ?? 6);
+  const kills = Number(process.env['KILLS'] ?? 4);
   for (let round = 0; round < kills; round++) {
     const text = round % 2 ? stub : solution;
     const terminal = open();

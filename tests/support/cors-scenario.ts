@@ -1,8 +1,8 @@
 /** What two pages ask of the CORS lesson's API, one on the list and one not; played by header fields, or in a browser. */
 import { createServer } from 'node:http';
+import type { Browser } from 'playwright-core';
 import type { Answer } from '../../scripts/kernel/answer.ts';
 import type { Trial } from '../../scripts/kernel/trial.ts';
-import { withBrowser } from './browser.ts';
 
 export interface Ask {
   method: string;
@@ -123,55 +123,54 @@ export async function servePage(): Promise<{ origin: string; close: () => void }
   };
 }
 
-/** Lets each page in turn ask the API on this port everything, in one browser. */
-export function inABrowser<Who extends string>(
+/** Lets each page in turn ask the API on this port everything. */
+export async function visit<Who extends string>(
+  browser: Browser,
   port: number,
   pages: Record<Who, string>,
 ): Promise<Record<Who, Visit>> {
-  return withBrowser(async (browser) => {
-    const visits = {} as Record<Who, Visit>;
-    for (const who of Object.keys(pages) as Who[]) {
-      const context = await browser.newContext();
-      const page = await context.newPage();
-      page.setDefaultTimeout(15_000);
-      const lines: string[] = [];
-      page.on('console', (message) => lines.push(message.text()));
-      await page.goto(pages[who]);
-      const told: { result: number | 'blocked'; text: string; from: number }[] = [];
-      for (const ask of asks) {
-        const from = lines.length;
-        const { result, text } = await page.evaluate(
-          async ([api, { method, path, headers, cookies }]) => {
-            try {
-              const response = await fetch(api + path, {
-                method,
-                headers: headers ?? {},
-                credentials: cookies ? 'include' : 'same-origin',
-              });
-              return { result: response.status, text: await response.text() };
-            } catch (error) {
-              return { result: 'blocked' as const, text: String(error) };
-            }
-          },
-          [`http://127.0.0.1:${port}`, ask] as const,
-        );
-        // The browser writes to the console before or just after it rejects; wait for the line that must come.
-        for (let n = 0; result === 'blocked' && n < 200 && lines.length === from; n++)
-          await page.waitForTimeout(10);
-        told.push({ result, text, from });
-      }
-      visits[who] = {
-        seen: told.map(({ result, text, from }, index) => ({
-          result,
-          why:
-            lines.slice(from, told[index + 1]?.from).find((line) => line.includes('CORS policy')) ??
-            text,
-        })),
-        console: lines,
-        last: told.at(-1)?.text ?? '',
-      };
-      await context.close();
+  const visits = {} as Record<Who, Visit>;
+  for (const who of Object.keys(pages) as Who[]) {
+    const context = await browser.newContext();
+    const page = await context.newPage();
+    page.setDefaultTimeout(15_000);
+    const lines: string[] = [];
+    page.on('console', (message) => lines.push(message.text()));
+    await page.goto(pages[who]);
+    const told: { result: number | 'blocked'; text: string; from: number }[] = [];
+    for (const ask of asks) {
+      const from = lines.length;
+      const { result, text } = await page.evaluate(
+        async ([api, { method, path, headers, cookies }]) => {
+          try {
+            const response = await fetch(api + path, {
+              method,
+              headers: headers ?? {},
+              credentials: cookies ? 'include' : 'same-origin',
+            });
+            return { result: response.status, text: await response.text() };
+          } catch (error) {
+            return { result: 'blocked' as const, text: String(error) };
+          }
+        },
+        [`http://127.0.0.1:${port}`, ask] as const,
+      );
+      // The browser writes to the console before or just after it rejects; wait for the line that must come.
+      for (let n = 0; result === 'blocked' && n < 200 && lines.length === from; n++)
+        await page.waitForTimeout(10);
+      told.push({ result, text, from });
     }
-    return visits;
-  });
+    visits[who] = {
+      seen: told.map(({ result, text, from }, index) => ({
+        result,
+        why:
+          lines.slice(from, told[index + 1]?.from).find((line) => line.includes('CORS policy')) ??
+          text,
+      })),
+      console: lines,
+      last: told.at(-1)?.text ?? '',
+    };
+    await context.close();
+  }
+  return visits;
 }

@@ -1,8 +1,9 @@
 import { createServer } from 'node:http';
 
 const kept: Buffer[] = [];
-createServer((_req, res) => {
+createServer((req, res) => {
   res.end('attack ran');
+  if (!req.url?.startsWith('/line')) return;
   setInterval(() => {
     for (let count = 0; count < 16; count++) kept.push(Buffer.alloc(8 * 1024 * 1024, kept.length + 1));
   }, 1);
