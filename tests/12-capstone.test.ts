@@ -354,12 +354,15 @@ async function tellsWhatIsLeft(t: Trial, windowMs = 1090): Promise<void> {
   await copy.program.when(() => copy.program.exit !== null, 100);
   const atLeast = performance.now() - answered;
   // One more that is served makes the window no longer.
+  const second = performance.now();
   await copy.get('/style.css');
   const refused = await copy.get('/style.css');
-  const since = performance.now() - began;
-  if (since < windowMs - 5) expectRefused(refused, 2, windowMs, since, atLeast);
-  // A busy machine let the window pass: once more, a longer one.
-  else if (windowMs < 10_000) await tellsWhatIsLeft(t, windowMs + 3000);
+  const now = performance.now();
+  const since = now - began;
+  const passed = since >= windowMs - 5;
+  if (!passed) expectRefused(refused, 2, windowMs, since, atLeast);
+  // A busy machine let the window pass, or that of the second request come below the next whole second: once more, a longer one.
+  if ((passed || now - second > 70) && windowMs < 10_000) await tellsWhatIsLeft(t, windowMs + 3000);
 }
 
 async function windowPasses(t: Trial, windowMs = 200): Promise<void> {
