@@ -369,14 +369,15 @@ async function tellsWhatIsLeft(t: Trial, windowMs = 1090): Promise<void> {
 const longestWindowMs = 5000;
 
 async function windowPasses(t: Trial, windowMs = 200): Promise<void> {
+  const longer =
+    windowMs < longestWindowMs ? (): Promise<void> => windowPasses(t, windowMs * 3) : undefined;
   const copy = await limited(t, 1, windowMs);
   const { program } = copy;
   const name = t.word();
   // Between two ticks of a clock that began with the program, or with its port: a window by that clock would be over too early.
   const opened = performance.now();
   // When that was is known no better than how long the start took: where that was long, a longer one.
-  if (program.age > windowMs * 2 && windowMs < longestWindowMs)
-    return windowPasses(t, windowMs * 3);
+  if (longer && program.age > windowMs * 2) return longer();
   const betweenTicks = (ms: number): boolean => Math.abs((ms % windowMs) / windowMs - 0.5) < 0.3;
   const quiet = (): boolean =>
     betweenTicks(program.age) && betweenTicks(performance.now() - opened);
@@ -387,13 +388,13 @@ async function windowPasses(t: Trial, windowMs = 200): Promise<void> {
   const first = refused.status === 429;
   const since = performance.now() - began;
   // A busy machine let the window pass, or a clock of the program's own went off: once more, a longer one.
-  if (!first && windowMs < longestWindowMs) return windowPasses(t, windowMs * 3);
+  if (longer && !first) return longer();
   if (since < windowMs) expectRefused(refused, 1, windowMs, since);
   const [, user] = /"id":\s*(\d+)/.exec(kept.text) ?? [];
   const target = `/users/${user ?? 1}`;
   const json = { name: 'Bea', email: 'bea@example.com' };
   const spared = await copy.send({ method: 'PUT', target, json });
-  if (spared.status !== 429 && windowMs < longestWindowMs) return windowPasses(t, windowMs * 3);
+  if (longer && spared.status !== 429) return longer();
   spared.expect(spared.status === 429 || performance.now() - began >= windowMs, {
     diagnosis: 'only-some-limited',
     message: `RATE_LIMIT is 1, and this client had used it up: POST /users was refused, and then PUT ${target} was not. Every request counts, and may be refused, whatever its method and path.`,
@@ -411,7 +412,7 @@ async function windowPasses(t: Trial, windowMs = 200): Promise<void> {
   const took = performance.now() - began;
   // On a busy machine it may have passed long before that was seen: once more, a longer one.
   const unseen = took > windowMs * 1.4 || (took >= windowMs - 2 && refusedAt < windowMs * 0.8);
-  if (again && unseen && windowMs < longestWindowMs) return windowPasses(t, windowMs * 3);
+  if (longer && again && unseen) return longer();
   last.expect(again, {
     diagnosis: 'window-never-passes',
     message: `RATE_WINDOW_MS is ${windowMs}. A client that was refused was still refused ${(took / 1000).toFixed(0)} s later, though it went on asking. ${first ? 'When the window is over, the count begins anew; refused requests must not make it longer.' : ''}`,
