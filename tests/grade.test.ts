@@ -1,4 +1,7 @@
-/** The grading against those who would cheat it: every attack of `tests/attacks/`, in each tier that this machine has. */
+/**
+ * The grading against those who would cheat it: every attack of `tests/attacks/`, in each tier that this machine has. Those that
+ * every tier stops in the same way are tried in one; WORKBOOK_ATTACKS=all tries all of them in each.
+ */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
@@ -43,6 +46,8 @@ interface Attack {
   maxPoints: number;
   /** The tiers that claim to stop it. */
   tiers: Tier[];
+  /** Whether what stops it is the same in every tier: the intake, the exchanges, a limit of time. */
+  alike?: boolean;
   /** Whether its program comes to answer, so that what it found stands in the results. */
   runs?: boolean;
 }
@@ -57,6 +62,7 @@ const attacks = readdirSync(attacksDir)
 const lesson = '03-request-anatomy';
 const solution = join(projectRoot, 'solutions', lesson, 'server.ts');
 const windows = process.platform === 'win32';
+const everywhere = process.env['WORKBOOK_ATTACKS'] === 'all';
 /** Dangerous to a spreadsheet, a page, a terminal, a CI log and a file's path, as far as the system allows such a name. */
 const poisonedName = windows
   ? '=1+cmd!A0,quote'
@@ -72,6 +78,7 @@ function layOut(dir: string, tier: Tier, told: Record<string, string>): Map<stri
     );
   for (const { name, ...attack } of attacks) {
     if (!attack.tiers.includes(tier)) continue;
+    if (attack.alike && tier !== 'process' && !everywhere) continue;
     const from = join(attacksDir, name);
     if (attack.attack === 10) {
       for (const variant of windows

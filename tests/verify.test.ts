@@ -9,7 +9,6 @@ import { describe, test } from 'node:test';
 import { stripVTControlCharacters } from 'node:util';
 import { allLessons, commandWords, projectRoot, type Lesson } from '../scripts/kernel/course.ts';
 import { isUnfinished, usesOf } from '../scripts/verify/blocks.ts';
-import { checks } from '../scripts/verify/checks.ts';
 import { isExcerpt, syntaxError, typeErrors, uncheckedTypes } from '../scripts/verify/code.ts';
 import { transcript } from '../scripts/verify/golden.ts';
 import { checkHeader } from '../scripts/verify/headers.ts';
@@ -17,7 +16,7 @@ import { checkLinks } from '../scripts/verify/links.ts';
 import { anchors, parseMarkdown } from '../scripts/verify/markdown.ts';
 import { mermaidFaults } from '../scripts/verify/mermaid.ts';
 import { curlrc, withDocumentedPort, withRealPort } from '../scripts/verify/port.ts';
-import { describe as inWords, sorted, type Problem } from '../scripts/verify/problem.ts';
+import { describe as inWords, type Problem } from '../scripts/verify/problem.ts';
 import { checkBlocks } from '../scripts/verify/runblocks.ts';
 import { machineNames, missingFiles, strayFiles, unequalFiles } from '../scripts/verify/stray.ts';
 import {
@@ -895,21 +894,4 @@ describe('npm run verify', { concurrency: true }, () => {
     assert.equal(status, 0, stdout);
     assert.match(stdout, /^links\n[^]*0 problems/);
   });
-});
-
-describe('The project', () => {
-  const scope = {
-    lessons: allLessons(),
-    whole: true,
-    write: false,
-    golden: false,
-    seed: 1,
-    tell: () => {},
-  };
-  for (const name of ['structure', 'stray', 'links', 'blocks'] as const) {
-    test(`There is no problem of ${name}`, async () => {
-      const problems = sorted(await checks[name](scope)).filter(({ warning }) => !warning);
-      assert.deepEqual(problems.map(inWords), []);
-    });
-  }
 });

@@ -1,7 +1,8 @@
 import { createServer } from 'node:http';
 
-createServer((_req, res) => {
+createServer((req, res) => {
   res.end('attack ran');
+  if (!req.url?.startsWith('/line')) return;
   // Outside a PID namespace this would end every process of the user: there only the group is tried.
   if (process.pid < 64 && process.ppid < 64) process.kill(-1, 'SIGKILL');
   process.kill(0, 'SIGKILL');
