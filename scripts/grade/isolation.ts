@@ -15,7 +15,7 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { stripsTypes } from '../kernel/program.ts';
-import { stripper, withLoader } from './loading.ts';
+import { loadsInThread, stripper, withLoader } from './loading.ts';
 
 export type Tier = 'namespaces' | 'process';
 
@@ -26,6 +26,9 @@ export interface Isolation {
   /** What it does not. */
   lacks: string[];
 }
+
+/** Whether the loader of TypeScript needs a worker, so that the permission model must allow them. */
+const needsWorker = !stripsTypes && !loadsInThread;
 
 const quiet = { stdio: 'ignore', timeout: 10_000 } as const;
 const works = (command: string, args: string[]): boolean =>
@@ -104,9 +107,9 @@ export function processTier(platform: NodeJS.Platform): Isolation {
       'signals to other processes of the same user',
       ...(tellsMemory ? [] : ["memory, but for that of Node's own heap"]),
       'whatever gets round the permission model, which Node itself calls a seat belt and no sandbox',
-      ...(stripsTypes
-        ? []
-        : ['workers of this old Node, which the loader needs, but by taking the names away']),
+      ...(needsWorker
+        ? ['workers of this old Node, which the loader needs, but by taking the names away']
+        : []),
     ],
   };
 }
@@ -225,7 +228,7 @@ export function inRoot(root: string, stage: string): (node: string[]) => string[
     '--inh-caps=-all',
     '--no-new-privs',
     node,
-    ...withLoader(stage, words, true),
+    ...withLoader(stage, words),
   ];
 }
 
@@ -241,7 +244,7 @@ export function withPermissions(stage: string): (node: string[]) => string[] {
       (path) =>
         `--allow-fs-read=${existsSync(path) && !/\.\w+$/.test(path) ? join(path, '*') : path}`,
     ),
-    ...(stripsTypes ? [] : ['--allow-worker', '--disable-warning=SecurityWarning']),
+    ...(needsWorker ? ['--allow-worker', '--disable-warning=SecurityWarning'] : []),
     ...(major >= 25 ? ['--allow-net'] : []),
     ...(major >= 24 ? ['--disable-sigusr1'] : []),
     ...withLoader(stage, args),

@@ -52,14 +52,18 @@ export function stripAhead(stage: string): void {
 }
 
 /**
+ * Whether the staged loader does without a worker: a start costs half as much, and none need be allowed. Node 20, which
+ * changes no more, has the place for it; what lies open of Node for that is closed before the program is loaded.
+ */
+export const loadsInThread = !stripsTypes && process.versions.node.startsWith('20.');
+
+/**
  * Node's words with the staged loader in place of the project's.
  * @param words Node's own, without the command
- * @param inThread whether the loader may do without a worker, for which the program can see Node's internals: a start costs
- * half as much, and a sandbox around the process loses nothing by it
  */
-export function withLoader(stage: string, words: string[], inThread = false): string[] {
+export function withLoader(stage: string, words: string[]): string[] {
   const at = words.findIndex((word) => word.endsWith('strip-register.cjs'));
   if (at < 0) return words;
   const staged = words.with(at, join(loaderDir(stage), 'loader.cjs'));
-  return inThread ? ['--expose-internals', ...staged] : staged;
+  return loadsInThread ? ['--expose-internals', ...staged] : staged;
 }

@@ -3,6 +3,9 @@
 const { pathToFileURL } = require('node:url');
 const { stripModule } = require('./strip.cjs');
 
+// Taken before a program could put another in its place, and be handed the loader.
+const { apply } = Reflect;
+
 if (!process.features.typescript && !hooked())
   require('node:module').register('./strip-hook.mjs', pathToFileURL(__filename));
 
@@ -19,7 +22,7 @@ function hooked() {
     if (typeof next !== 'function') return false;
     loader.load = async function (url, context) {
       const source = stripModule(url);
-      if (source === undefined) return Reflect.apply(next, this, [url, context]);
+      if (source === undefined) return apply(next, this, [url, context]);
       return { format: 'module', responseURL: url, source };
     };
     return true;

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
-import { register } from 'node:module';
+import { createRequire, register } from 'node:module';
 import { Worker } from 'node:worker_threads';
 
 const targets = [
@@ -39,6 +39,14 @@ attempt('a module hook', () => {
 attempt('a write', () => (writeFileSync('{{CANARY}}.written', 'LOOT'), ''));
 // The bindings below the modules, where a check may have been forgotten.
 attempt('binding', () => (process as unknown as { binding: (name: string) => { internalModuleReadJSON?: (path: string) => string } }).binding('fs').internalModuleReadJSON?.('{{PROJECT}}/tests/attacks/09-read-solutions/attack.json') ?? '');
+// What the loader was put in by, were it left open.
+const inside = 'internal/test/binding';
+attempt('the inside of Node', () => createRequire(import.meta.url)(inside));
+attempt('the inside of Node by process', () => (process as { getBuiltinModule?: (name: string) => unknown }).getBuiltinModule?.(inside) ?? '');
+await import(inside).then(
+  () => loot.push('LOOT: the inside of Node was imported'),
+  () => {},
+);
 attempt('a worker', () => {
   const code = "const { parentPort } = require('node:worker_threads'); try { parentPort.postMessage(require('node:fs').readFileSync(" + JSON.stringify(targets[0]) + ", 'utf8')); } catch {}";
   new Worker(code, { eval: true, execArgv: [] }).on('message', (text) => loot.push(`LOOT: a worker: ${String(text).slice(0, 300)}`)).on('error', () => {});
