@@ -37,6 +37,12 @@ const statFields = (path: string): string[] | undefined => {
   return stat?.slice(stat.lastIndexOf(')') + 2).split(' ');
 };
 
+/** When the process began, in the system's own units. */
+export function began(pid: number): number | undefined {
+  const fields = statFields(`/proc/${pid}/stat`);
+  return fields && Number(fields[19]);
+}
+
 /** Processor time used so far in ms (user and system). */
 export function cpuMs(pid: number): number | undefined {
   const fields = statFields(`/proc/${pid}/stat`);
@@ -127,8 +133,11 @@ export function listenersOf(pids: () => number[]): Listener[] | undefined {
   return all.filter((listener) => own.has(`socket:[${listener.inode}]`));
 }
 
-/** Every process that carries the mark in its environment, or belongs to the process group. */
-export function marked(mark: string, group: number): number[] | undefined {
+/**
+ * Every process that carries the mark in its environment, or belongs to the process group.
+ * @param since those that began before it can't: see `began`
+ */
+export function marked(mark: string, group: number, since = 0): number[] | undefined {
   if (process.platform !== 'linux') return undefined;
   const found: number[] = [];
   for (const name of readdirSync('/proc')) {
@@ -136,7 +145,7 @@ export function marked(mark: string, group: number): number[] | undefined {
     const pid = Number(name);
     const fields = statFields(`/proc/${pid}/stat`);
     if (!fields) continue;
-    if (fields[0] === 'Z' || fields[0] === 'X') continue;
+    if (fields[0] === 'Z' || fields[0] === 'X' || Number(fields[19]) < since) continue;
     if (Number(fields[2]) === group || read(`/proc/${pid}/environ`)?.includes(mark))
       found.push(pid);
   }

@@ -178,6 +178,7 @@ export class Program {
   readonly #mark = `WORKBOOK_PROGRAM=${randomBytes(8).toString('hex')}`;
   readonly #atGate: Promise<void>;
   #passGate: () => void = () => {};
+  #born: number | undefined;
   #rehearsing: number | undefined;
   #begun = false;
   #watchers = new Set<() => void>();
@@ -227,7 +228,10 @@ export class Program {
       detached: process.platform !== 'win32',
       windowsHide: true,
     });
-    if (this.#child.pid) adopt(this.#child.pid);
+    if (this.#child.pid) {
+      adopt(this.#child.pid);
+      this.#born = procfs.began(this.#child.pid);
+    }
     for (const [stream, output] of [
       [this.#child.stdout, this.#out],
       [this.#child.stderr, this.#err],
@@ -552,7 +556,7 @@ export class Program {
 
   /** Its process and those below it. */
   processes(): number[] {
-    return procfs.marked(this.#mark, this.pid) ?? [this.pid, ...this.children];
+    return procfs.marked(this.#mark, this.pid, this.#born) ?? [this.pid, ...this.children];
   }
 
   /** Ends the program and all that it started. */
@@ -585,7 +589,7 @@ export class Program {
   /** Processes that it started and that live on although it is gone. */
   survivors(): number[] {
     if (this.children.length === 0 && this.options.trusted) return [];
-    const found = procfs.marked(this.#mark, this.pid);
+    const found = procfs.marked(this.#mark, this.pid, this.#born);
     if (found) return found.filter((pid) => pid !== this.pid);
     return this.children.filter((pid) => {
       try {

@@ -85,8 +85,11 @@ async function connected(program: Program): Promise<void> {
   while (!late() && !program.exit && !program.broke) {
     // To knock is cheaper than to look, which takes the system milliseconds.
     if (await accepts(program.port)) {
-      const own = procfs.listenersOf(() => program.processes());
-      if (own?.some(right) ?? true) {
+      // Nearly always it is the program's own process, which is found at once.
+      const found = [() => [program.innerPid], () => program.processes()].some(
+        (pids) => procfs.listenersOf(pids)?.some(right) ?? true,
+      );
+      if (found) {
         up.add(program);
         return;
       }
