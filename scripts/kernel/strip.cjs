@@ -50,6 +50,22 @@ function kept(source, file) {
 }
 
 /**
+ * @param {string} text
+ * @param {string} path
+ */
+function stripped(text, path) {
+  try {
+    return library().transformSync(text, { mode: 'strip-only' }).code;
+  } catch (error) {
+    const overrun = error instanceof WebAssembly.RuntimeError || error instanceof RangeError;
+    if (!overrun) throw asNode(String(error), path, text);
+    // Its stack ran over, and what it holds in memory is no good any more: the next text gets a fresh one.
+    delete require.cache[require.resolve('amaro')];
+    throw asNode('x Expressions are nested too deeply to be read', path, text);
+  }
+}
+
+/**
  * A TypeScript file as JavaScript, with every letter at its place.
  * @param {string} path
  * @param {string} [cache] the folder in which it is kept
@@ -58,20 +74,13 @@ function kept(source, file) {
  */
 function strip(path, cache = folder) {
   const source = fs.readFileSync(path);
-  const file = join(cache, placeOf(source));
+  const place = placeOf(source);
+  const file = join(cache, place);
   const known = kept(source, file);
   if (known !== undefined) return known;
-  const text = source.toString('utf8');
-  let code;
-  try {
-    ({ code } = library().transformSync(text, { mode: 'strip-only' }));
-  } catch (error) {
-    const overrun = error instanceof WebAssembly.RuntimeError || error instanceof RangeError;
-    if (!overrun) throw asNode(String(error), path, text);
-    // Its stack ran over, and what it holds in memory is no good any more: the next text gets a fresh one.
-    delete require.cache[require.resolve('amaro')];
-    throw asNode('x Expressions are nested too deeply to be read', path, text);
-  }
+  // Another cache than ours is filled from ours, which is quicker than the library is loaded.
+  const ours = cache === folder ? undefined : kept(source, join(folder, place));
+  const code = ours ?? stripped(source.toString('utf8'), path);
   try {
     fs.mkdirSync(cache, { recursive: true });
     if (Math.random() < 0.01) prune(cache);
