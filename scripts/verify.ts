@@ -40,7 +40,7 @@ async function main(): Promise<number> {
   const unknown = wanted.find((name) => !Object.hasOwn(checks, name));
   if (unknown !== undefined)
     throw new UsageError(
-      `--only takes one of ${Object.keys(checks).join(', ')}; "${unknown}" is none.`,
+      `--only takes one of ${Object.keys(checks).join(', ')}; "${unknown}" is none. For several give --only several times.`,
     );
   if (values.golden && !(canCompare && values.seed === undefined)) {
     throw new UsageError(

@@ -7,7 +7,7 @@ import { findLesson, projectRoot, solutionsDir, type Lesson } from './course.ts'
 import { UsageError } from './failure.ts';
 import { judge, type JudgeOptions } from './judge.ts';
 import { scratchFolder } from './leftovers.ts';
-import type { Result } from './result.ts';
+import type { Result, StepResult } from './result.ts';
 import { stubOf } from './stub.ts';
 import type { Suite } from './suite.ts';
 
@@ -56,7 +56,7 @@ export async function specimens(lesson: Lesson, kind: 'wrong' | 'valid'): Promis
       const fails = /^\/\/ Fails: (?:step (\d+)|program), (.+)$/m.exec(text);
       if (!about || (kind === 'wrong' && !fails)) {
         throw new UsageError(
-          `tests/${kind}/${lesson.name}/${name} does not begin with ${kind === 'wrong' ? '"// Wrong: …" and "// Fails: step 2, no-answer"' : '"// Right: …"'}.`,
+          `tests/${kind}/${lesson.name}/${name} does not begin with ${kind === 'wrong' ? '"// Wrong: …" and a line such as "// Fails: step 2, no-answer"' : '"// Right: …"'}. No program is judged before that; "npm run verify ${lesson.number} -- --only stray" lists all such files.`,
         );
       }
       return {
@@ -213,9 +213,7 @@ export async function prove(lesson: Lesson, options: ProofOptions = {}): Promise
       );
       return {
         result,
-        complaint: odd
-          ? `step ${odd.step} of the untouched stub: ${odd.status}, ${odd.diagnosis ?? result.diagnosis}: ${odd.message}`
-          : undefined,
+        complaint: odd && oddInStub(odd, result),
       };
     },
   });
@@ -250,6 +248,13 @@ export async function prove(lesson: Lesson, options: ProofOptions = {}): Promise
   };
   await Promise.all(Array.from({ length: jobs }, worker));
   return proofs.sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+/** What is wrong where a step of the untouched stub is anything but "not done yet". */
+function oddInStub({ step, status, diagnosis, message }: StepResult, result: Result): string {
+  if (status === 'pass')
+    return `step ${step} passes on the untouched stub, where nothing is done yet: what does its function check?`;
+  return `step ${step} of the untouched stub is not "not done yet" but ${diagnosis ?? result.diagnosis ?? status}: ${message || result.message} The stub answers 501 with "TODO(step ${step}): …" there, or has a "//:" line of the region with the title.`;
 }
 
 /** Judges the untouched stub of a lesson, on the reference's earlier modules. */

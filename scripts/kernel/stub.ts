@@ -32,7 +32,10 @@ function split(solution: string, file: string): Parts {
   for (const [index, line] of solution.split('\n').entries()) {
     const start = open.exec(line);
     if (start) {
-      if (region) throw new Error(`${file}:${index + 1}: a region inside a region`);
+      if (region)
+        throw new Error(
+          `${file}:${index + 1}: a region inside a region; close the first one above it`,
+        );
       const [, indent = '', step, title] = start;
       region = { indent, placeholder: { step: Number(step), lines: [] } };
       if (title) region.placeholder.lines.push(`// TODO(step ${step}): ${title}`);

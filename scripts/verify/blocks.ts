@@ -28,7 +28,7 @@ export type Use =
   | { kind: 'mermaid' | 'text' | 'json'; block: Block };
 
 const known =
-  '"console", "console server=solution|stub|NAME.ts", "ts file=NAME.ts", "ts from=NAME.ts", "ts fragment", "mermaid", "json" or "text"';
+  '"console", "console server=solution|stub|NAME.ts", "console skip=install", "ts file=NAME.ts", "ts from=NAME.ts", "ts fragment", "mermaid", "json" or "text"';
 
 /** Every block with its use. A block that does not say how to check it is a problem: nothing goes unchecked. */
 export function usesOf(markdown: Markdown, file: string): { uses: Use[]; problems: Problem[] } {

@@ -162,7 +162,7 @@ function faultOf(lesson: Lesson, { file, lines }: Golden): string | undefined {
   const [was, is] = [found.shown, found.real].map((line) =>
     line === undefined ? 'nothing more' : `"${plain(line).trim()}"`,
   );
-  return `The terminal now says ${is} where the transcript has ${was}.`;
+  return `The terminal now says ${is} where the transcript has ${was}. If that is right, ${writer(lesson.name, 'golden')} writes it anew.`;
 }
 
 /** Transcripts of programs that are not there any more. */

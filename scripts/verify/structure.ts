@@ -151,7 +151,7 @@ export function checkStubs(lesson: Lesson, stubs: { file: string; text: string }
       problems.push({
         file,
         line,
-        problem: `TODO(step ${step}) has the title "${comment ? rest : rest.replace(/['"`\\].*$/, '')}"; the manifest says "${wanted}".`,
+        problem: `TODO(step ${step}) has the title "${comment ? rest : rest.replace(/['"`\\].*$/, '')}"; the manifest says "${wanted}". The stub comes from the solution: change it there, in the region.`,
       });
     }
   }
@@ -162,7 +162,7 @@ export function checkStubs(lesson: Lesson, stubs: { file: string; text: string }
     problems.push({
       file: second?.file ?? stubs[0]?.file ?? `lessons/${lesson.name}`,
       line: second?.line ?? 0,
-      problem: `Step ${index + 1} has one comment "// TODO(step ${index + 1}): ${title}" in the stub; here there are ${comments.length}.`,
+      problem: `Step ${index + 1} has one comment "// TODO(step ${index + 1}): ${title}" in the stub; here there are ${comments.length}. It comes from the title of a region in the solution: "//#region step ${index + 1}: ${title}".`,
     });
   }
   return problems;
