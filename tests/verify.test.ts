@@ -8,6 +8,7 @@ import { text as readAll } from 'node:stream/consumers';
 import { describe, test } from 'node:test';
 import { stripVTControlCharacters } from 'node:util';
 import { allLessons, commandWords, projectRoot, type Lesson } from '../scripts/kernel/course.ts';
+import { stubFrom } from '../scripts/kernel/stub.ts';
 import { isUnfinished, usesOf } from '../scripts/verify/blocks.ts';
 import { isExcerpt, syntaxError, typeErrors, uncheckedTypes } from '../scripts/verify/code.ts';
 import { transcript } from '../scripts/verify/golden.ts';
@@ -505,7 +506,17 @@ describe('Structure', () => {
     );
   });
 
+  test('A region that is not written as one is no comment', () => {
+    for (const line of ['// #region step 1: One', '  //  #endregion'])
+      assert.throws(() => stubFrom(`a();\n${line}\n`, 'x.ts'), /^Error: x\.ts:2: /);
+  });
+
   const inManifest: [change: Partial<Lesson>, found: string][] = [
+    [{ wait: 'for nobody' } as Partial<Lesson>, 'no key "wait"'],
+    [
+      { steps: steps.map((step) => (step.title === 'One' ? { ...step, ask: 'x' } : step)) },
+      'Step 1: there is no key "ask"',
+    ],
     [{ title: '' }, '"title" is missing'],
     [{ edits: [] }, '"edits" names no file'],
     [{ needs: ['07-none'] }, 'no such lesson'],

@@ -9,6 +9,7 @@ import { UsageError } from './failure.ts';
 
 const open = /^(\s*)\/\/#region step (\d+)(?:: (.+))?$/;
 const close = /^\s*\/\/#endregion$/;
+const misspelt = /^\s*\/\/\s+#(?:end)?region\b/;
 const standIn = /^\s*\/\/:(?: (.*))?$/;
 
 /** What stands in the stub for one region. */
@@ -31,6 +32,8 @@ function split(solution: string, file: string): Parts {
   let region: { indent: string; placeholder: Placeholder } | null = null;
   for (const [index, line] of solution.split('\n').entries()) {
     const start = open.exec(line);
+    if (misspelt.test(line))
+      throw new Error(`${file}:${index + 1}: "//#" begins a region and ends it, without a blank`);
     if (start) {
       if (region)
         throw new Error(

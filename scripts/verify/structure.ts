@@ -19,11 +19,20 @@ const sections = [
 /** Words of prose in a lesson: fewer or more than the outer bounds is a problem, more than `good` worth a warning. */
 export const words = { least: 300, good: 700, most: 900 };
 
+const lessonKeys = ['title', 'about', 'learned', 'edits', 'needs', 'waits', 'twins', 'steps'];
+const stepKeys = ['title', 'points', 'asks'];
+
 /** What the manifest says of itself. */
 export function checkManifest(lesson: Lesson, others: string[]): Problem[] {
   const file = `lessons/${lesson.name}/lesson.json`;
   const say = (problem: string): Problem => ({ file, line: 0, problem });
   const problems: Problem[] = [];
+  const stranger = (given: object, known: readonly string[]): string | undefined =>
+    Object.keys(given).find((key) => !known.includes(key));
+  // The name and the number are those of the folder.
+  const odd = stranger(lesson, [...lessonKeys, 'name', 'number']);
+  if (odd !== undefined)
+    problems.push(say(`There is no key "${odd}"; a lesson has ${lessonKeys.join(', ')}.`));
   for (const key of ['title', 'about', 'learned'] as const) {
     if (typeof lesson[key] !== 'string' || lesson[key].trim() === '')
       problems.push(say(`"${key}" is missing.`));
@@ -45,8 +54,14 @@ export function checkManifest(lesson: Lesson, others: string[]): Problem[] {
       ),
     );
   }
-  for (const [index, { title, points, asks }] of (Array.isArray(steps) ? steps : []).entries()) {
+  for (const [index, step] of (Array.isArray(steps) ? steps : []).entries()) {
+    const { title, points, asks } = step;
     const which = `Step ${index + 1}`;
+    const strange = stranger(step, stepKeys);
+    if (strange !== undefined)
+      problems.push(
+        say(`${which}: there is no key "${strange}"; a step has ${stepKeys.join(', ')}.`),
+      );
     if (!title?.trim()) problems.push(say(`${which} has no title.`));
     if (steps.findIndex((step) => step.title === title) < index)
       problems.push(say(`Two steps have the title "${title}".`));
