@@ -536,7 +536,13 @@ export class Program {
     this.ended = true;
     // Node's permission model is no process around the program; a sandbox is.
     if (this.#child.spawnfile === process.execPath) this.#child.kill(name);
-    else if (this.innerPid !== this.pid) process.kill(this.innerPid, name);
+    else if (this.innerPid !== this.pid) {
+      try {
+        process.kill(this.innerPid, name);
+      } catch {
+        // It has ended meanwhile.
+      }
+    }
   }
 
   /** Resident memory in bytes, where the system tells. */
