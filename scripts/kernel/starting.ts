@@ -53,8 +53,11 @@ export async function startListening(
   }
 }
 
+/** Who listens on one of these is found at 127.0.0.1. */
+const reachable = /^(::|(::ffff:)?(0\.0\.0\.0|127\.0\.0\.1))$/;
+
 const onPort = (port: number) => (listening: Listening) =>
-  'port' in listening && listening.port === port && listening.address !== '::1';
+  'port' in listening && listening.port === port && reachable.test(listening.address);
 
 const up = new WeakSet<Program>();
 const isUp = (program: Program): boolean =>
@@ -162,7 +165,7 @@ function listensElsewhere(listening: Listening, port: number): Failure {
   }
   if (listening.port === port) {
     return {
-      diagnosis: 'listens-on-ipv6-only',
+      diagnosis: listening.address === '::1' ? 'listens-on-ipv6-only' : 'listens-on-other-address',
       message: `The program listens on ${listening.address} only, so nobody who comes to 127.0.0.1 finds it. Leave out the host, or give '127.0.0.1'.`,
       expected: `127.0.0.1, port ${port}`,
       actual: `${listening.address}, port ${port}`,
