@@ -240,7 +240,13 @@ export default suite('02-request-response-cycle', {
     );
     for (const [i, answer] of answers.entries()) {
       const mixed = `${together} GET /find/${names[i]} got something else than when it is asked for alone.`;
-      expectFound(answer, names[i], [sharedState(mixed)]);
+      try {
+        expectFound(answer, names[i], [sharedState(mixed)]);
+      } catch (error) {
+        // Whoever remembers what was asked for before answers no better alone.
+        expectFound(await t.get(`/find/${names[i]}`), names[i]);
+        throw error;
+      }
     }
 
     // Several on one connection, which a server may close after an error; then one by one.
@@ -284,7 +290,27 @@ export default suite('02-request-response-cycle', {
     // The same where the connection was to be kept.
     const connection = t.connect();
     await connection.write(ask('/list'));
-    expectCut(t, await connection.attempt({ target: '/list' }));
+    const again = await connection.attempt({ target: '/list' });
+    try {
+      expectCut(t, again);
+    } catch (error) {
+      // Is it the connection, or every list after the first? Where nobody listens any more, this says so.
+      const third = await t.attempt({ target: '/list' });
+      if (third.outcome === 'refused') await t.get('/list');
+      try {
+        expectCut(t, third);
+      } catch {
+        t.fail({
+          diagnosis: 'shared-state',
+          message:
+            'GET /list was answered well, and not so when it was asked for again. What belongs to one request lives inside one call of the handler; a variable outside is shared by all.',
+          expected: cutList,
+          actual: listCame(again),
+          exchange: again,
+        });
+      }
+      throw error;
+    }
     await expectBroken(t);
   },
 });
@@ -981,10 +1007,17 @@ async function expectBroken(t: Trial): Promise<void> {
 
 // Step 7
 
+const lines = 'apple red\nplum blue\n';
+const cutList = `status 200, ${JSON.stringify(lines)}, and then a closed connection, without the end of the response`;
+
+/** What came of a list, in words. */
+const listCame = (exchange: Exchange): string =>
+  exchange.message
+    ? `status ${exchange.message.status}, ${whatCame(exchange)}`
+    : `nothing, not even a status, and then ${endingOf(exchange)}`;
+
 function expectCut(t: Trial, exchange: Exchange): void {
   const { outcome, message } = exchange;
-  const lines = 'apple red\nplum blue\n';
-  const expected = `status 200, ${JSON.stringify(lines)}, and then a closed connection, without the end of the response`;
   if (outcome === 'answered') {
     const answer: Answer = new Answer(exchange);
     answer.expectStatus(200, [
@@ -999,15 +1032,13 @@ function expectCut(t: Trial, exchange: Exchange): void {
       diagnosis: 'ended-as-if-whole',
       message:
         'The list broke half way, and its response ended in the ordinary way, so that the client takes what it got for the whole list. After the first byte only the connection can still say that something went wrong.',
-      expected,
+      expected: cutList,
       actual: `status 200, ${JSON.stringify(answer.text)}, and then the end of the response`,
     });
   }
   const facts = {
-    expected,
-    actual: message
-      ? `status ${message.status}, ${whatCame(exchange)}`
-      : `nothing, not even a status, and then ${endingOf(exchange)}`,
+    expected: cutList,
+    actual: listCame(exchange),
     exchange,
   };
   t.check(outcome === 'connection-closed' || outcome === 'connection-reset', {
