@@ -357,7 +357,7 @@ export default suite(
   '04-response-anatomy',
   {
     async 'Say what the body is'(t) {
-      const name = `Zoë <${t.word()}> & €`;
+      const name = `Zoë <${t.word()}> & € `;
       const text = `Hello, ${name}!\n`;
       const bytes = Buffer.byteLength(text);
       // On a connection of its own: bytes that are missing or too many show at once.
@@ -393,6 +393,11 @@ export default suite(
           diagnosis: 'name-escaped',
           message:
             'The name in the body is escaped as for HTML. The body is plain text, in which < and & stand for themselves: send the name as it is.',
+        },
+        {
+          if: (a) => a.text === `Hello, ${name.trim()}!\n`,
+          diagnosis: 'name-trimmed',
+          message: 'The name ends with a blank, and the body has lost it. Send the name as it is.',
         },
         {
           if: (a) => a.text.includes('%'),
@@ -1411,7 +1416,9 @@ export default suite(
           exchange: undefined,
           diagnosis: 'leaving-stops-server',
           message:
-            'A client left in the middle of the rows, and that stopped the whole server: what waits for such a client gets an error, and nobody caught it.',
+            error.failure.diagnosis === 'exited'
+              ? 'A client left in the middle of the rows, and the whole server ended, though no error made it. Look for a process.exit() or a server.close().'
+              : 'A client left in the middle of the rows, and that stopped the whole server: what waits for such a client gets an error, and nobody caught it.',
         });
       }
       (await t.get('/rows?count=1')).expectStatus(200);
