@@ -63,7 +63,9 @@ function expectRoute(answer: Answer, wanted: Shown, missed: Named, causes: Cause
     },
   ]);
   const names = Object.keys(wanted.params ?? {});
-  const extra = Object.keys(Object(shown?.params)).filter((name) => !names.includes(name));
+  const given = Object.keys(Object(shown?.params));
+  const extra = given.filter((name) => !names.includes(name));
+  const missing = names.find((name) => !given.includes(name));
   const { route, params = {}, query = '' } = wanted;
   answer.expectJSON({ route, params, query }, [
     ...causes,
@@ -82,6 +84,11 @@ function expectRoute(answer: Answer, wanted: Shown, missed: Named, causes: Cause
     {
       if: () => extra.some((name) => name.startsWith(':')),
       ...colonKept,
+    },
+    {
+      if: () => extra.length > 0 && missing !== undefined,
+      diagnosis: 'wrong-param-name',
+      message: `params holds "${extra[0]}" and no "${missing}". The name of a segment is all that stands behind its colon in the route: ${wanted.route}.`,
     },
     {
       if: () => extra.length > 0,
@@ -300,7 +307,7 @@ export default suite(
       const root = await t.get('/');
       const docs = await t.get('/Docs/');
       const twice = await t.get('/twice');
-      const query = await t.get(`/inbox?${word}=/users/1&${word}=2`);
+      const query = await t.get(`/inbox?${word}=/users/1&${word}=B2`);
       const absolute = await t.get(`http://localhost/inbox?${word}`);
       const dots = await t.get('/users/../inbox');
       expectRoute(root, { route: 'GET /' }, notFound('GET /'));
@@ -328,7 +335,7 @@ export default suite(
       };
       expectRoute(
         query,
-        { route: 'GET /inbox', query: `${word}=%2Fusers%2F1&${word}=2` },
+        { route: 'GET /inbox', query: `${word}=%2Fusers%2F1&${word}=B2` },
         queryMatched,
       );
       for (const answer of [absolute, dots]) {
@@ -800,7 +807,7 @@ export default suite(
           if: (a) => a.status === 500,
           diagnosis: 'routes-not-a-list',
           message:
-            'routes is an array of { method, path }: it is read like a property, not called.',
+            'An error was thrown on the way to GET /routes; the terminal shows which. If it is about routes: that is an array of { method, path }, read like a property, not called.',
         },
       ]);
       const parsed = answer.json();
