@@ -425,14 +425,8 @@ const asIfMissing = (t: Trial, tree: Tree, answer: Answer | undefined): Promise<
         (message.status !== 200 || message.body.equals(answer.body)),
   );
 
-/** The request was turned down, with one of the statuses; the first is what the lesson asks for. */
-function turnedDown(
-  answer: Answer,
-  tree: Tree,
-  step: number,
-  statuses: number[],
-  causes: Cause[] = [],
-): void {
+/** A refusal tells nothing of where the files lie. */
+function keepsPathsPrivate(answer: Answer, tree: Tree): void {
   const told = unescape(answer.exchange.target).includes(tree.base); // What the client said itself is no secret.
   const field = answer.rawHeaders.find(([, value]) => unescape(value).includes(tree.base));
   answer.expect(told || !(field || answer.text.includes(tree.base)), {
@@ -442,6 +436,17 @@ function turnedDown(
     expected: 'an answer without paths of the machine',
     actual: field ? field.join(': ') : answer.text,
   });
+}
+
+/** The request was turned down, with one of the statuses; the first is what the lesson asks for. */
+function turnedDown(
+  answer: Answer,
+  tree: Tree,
+  step: number,
+  statuses: number[],
+  causes: Cause[] = [],
+): void {
+  keepsPathsPrivate(answer, tree);
   if (statuses.includes(answer.status)) return;
   if (todo(answer) > step) {
     const { method, target } = answer.exchange;
@@ -1193,6 +1198,8 @@ async function survivesAFailingOpen(t: Trial, tree: Tree): Promise<void> {
     actual: `status ${message?.status}`,
     exchange,
   });
+  if (outcome === 'answered' && message?.status !== 200)
+    keepsPathsPrivate(new Answer(exchange), tree);
   rightFile(await t.get('/plain.txt'), fs.readFileSync(join(tree.root, 'plain.txt')));
 }
 
@@ -1841,9 +1848,12 @@ export default suite(
           '/.env',
           '/../secret.txt',
           '/..%2fsecret.txt',
+          '/empty/',
+          ...tree.special,
           ...(tree.links ? ['/link.txt'] : []),
         ].map((target) => async () => {
-          const answer = await t.head(target);
+          const special = tree.special.includes(target);
+          const answer = await t.head(target, special ? { causes: notRegular(target) } : {});
           turnedDown(
             answer,
             tree,
