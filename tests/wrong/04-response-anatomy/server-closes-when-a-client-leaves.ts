@@ -1,5 +1,5 @@
 // Wrong: Who leaves half way is taken for the last one, and the server is closed.
-// Fails: step 7, leaving-stops-server
+// Fails: step 7, leaving-stops-server | exited
 import { randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 
