@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Answer } from '../scripts/kernel/answer.ts';
+import type { Answer, Cause } from '../scripts/kernel/answer.ts';
 import { solutionsDir } from '../scripts/kernel/course.ts';
 import { brief, type Exchange } from '../scripts/kernel/exchange.ts';
 import type { Program } from '../scripts/kernel/program.ts';
@@ -17,9 +17,18 @@ const asset = (name: string): string =>
 
 const isJSON = (value: string): boolean => /^application\/json\b/i.test(value);
 
+/** Refused, though nobody has said how many requests are allowed, and few have come. */
+const refusedUntold: Cause = {
+  if: (a) => a.status === 429,
+  diagnosis: 'wrong-default-limit',
+  message:
+    'This was one of a few requests, and it was refused as one too many. RATE_LIMIT is not set, so 1000 are allowed in 10 s. (Number(undefined) is NaN, and every comparison with NaN is false.)',
+};
+
 /** The answer of the API to a path that static files would answer with a text. */
 function expectAPI(answer: Answer, status: number): void {
   answer.expectStatus(status, [
+    refusedUntold,
     {
       if: (a) => a.status === 404 && !isJSON(a.header('Content-Type') ?? ''),
       diagnosis: 'api-not-mounted',
@@ -43,6 +52,7 @@ function expectAPI(answer: Answer, status: number): void {
 
 function expectFile(answer: Answer, name: string, type: RegExp): void {
   answer.expectStatus(200, [
+    refusedUntold,
     {
       if: (a) => isJSON(a.header('Content-Type') ?? ''),
       diagnosis: 'file-went-to-the-api',
@@ -236,6 +246,28 @@ async function whyServed(
   });
 }
 
+/** More than its share was served to a client on one connection. What was counted too late is refused in the end; who counts connections serves on. */
+async function countsRequests(
+  copy: Trial,
+  limit: number,
+  connection: ReturnType<Trial['connect']>,
+  isOver: () => boolean,
+): Promise<void> {
+  let last: Exchange | undefined;
+  for (let n = 0; n < 3; n++) {
+    await connection.write(request('/users'));
+    last = await connection.attempt({ target: '/users' });
+    if (last.outcome !== 'answered' || last.message?.status === 429) return;
+  }
+  copy.check(isOver(), {
+    diagnosis: 'connections-counted',
+    message: `RATE_LIMIT is ${limit}. A client that opened a connection for each of its requests was refused in the end; another one, at 127.0.0.9, sent all of them on one connection, and was served again and again. Count requests: one connection carries any number of them.`,
+    expected: 'status 429',
+    actual: `status ${last?.message?.status ?? ''}`,
+    ...(last && { exchange: last }),
+  });
+}
+
 /** The window is the one where RATE_WINDOW_MS is not set. */
 async function limitsTheRate(t: Trial): Promise<void> {
   const limit = t.int(4, 7);
@@ -309,6 +341,7 @@ async function limitsTheRate(t: Trial): Promise<void> {
     // A server may hang up on whoever it refuses.
     const next = await other.attempt({ target });
     if (next.message?.status === 429 || next.outcome !== 'answered') break;
+    if (n > limit) await countsRequests(copy, limit, other, () => since() > windowMs);
     copy.check(n <= limit || since() > windowMs, {
       diagnosis: 'counted-too-late',
       message: `RATE_LIMIT is ${limit}. A client sent ${limit + 2} requests at once, before the first was answered, and number ${n} was served. Count a request when it comes, not when its answer is over.`,
@@ -505,7 +538,7 @@ async function stopsUnderLoad(t: Trial): Promise<void> {
   });
   t.check(program.exit?.code === 0, {
     diagnosis: 'wrong-exit-code',
-    message: `Every answer was out, but the program did not end with status 0.${program.exit?.code === 1 ? ' With 1 it ends at its deadline: does shutdownOnSignals get that as a number of milliseconds?' : ''}`,
+    message: `Every answer was out, but the program did not end with status 0.${/^\s+at .+:\d+/m.test(program.stderr) ? ' It died of an error.' : program.exit?.code === 1 ? ' With 1 it ends at its deadline: does shutdownOnSignals get that as a number of milliseconds?' : ''}`,
     expected: 'exit status 0',
     actual: `${ending}; ${brief(t.complaint(program), 200)}`,
     exchange: undefined,
@@ -638,6 +671,7 @@ export default suite(
       expectAPI(before, 200);
       before.expectHeader('Content-Type', isJSON);
       before.expectHeader('Access-Control-Allow-Origin', /./);
+      expectAPI(await t.head('/users'), 200);
       const name = `${t.word()} ü`;
       const email = `${t.word()}@example.com`;
       const created = await t.post('/users', { name, email });
@@ -722,6 +756,14 @@ export default suite(
           expected: 'an answer of the static files',
           actual: `status ${answer.status}, Content-Type: ${answer.header('Content-Type') ?? 'none'}`,
         });
+      });
+      const misled = await t.get('/', { headers: { Host: '[' } });
+      misled.expect(misled.status === 200 || misled.status === 400, {
+        diagnosis: 'host-in-the-url',
+        message:
+          'GET / came with a Host that is no host, and made the program fail. The path does not depend on that field, which anybody can write: requestURL gives the path of req.url alone.',
+        expected: 'status 200 or 400',
+        actual: `status ${misled.status}`,
       });
       const odd = await t.get('/%zz');
       odd.expect(odd.status < 500, {
