@@ -1709,7 +1709,7 @@ export default suite(
 async function countsThem(t: Trial): Promise<void> {
   const connection = t.connect();
   const base = await untilOpen(t, connection, 1, 'although this is the only connection');
-  const requests = t.int(3, 6);
+  const requests = t.int(11, 14); // More than the ten listeners that Node takes without a warning.
   for (let n = 0; n < requests; n++) await ask(connection, '/');
   const after = await countsOn(connection);
   const actual = `${after.requests - base.requests} requests and ${after.connections - base.connections} connections more`;
@@ -1729,6 +1729,14 @@ async function countsThem(t: Trial): Promise<void> {
         : `${requests + 1} requests came on one connection, and requests went up by ${after.requests - base.requests}.`,
     expected,
     actual,
+  });
+  const [warning] = /\d+ \w+ listeners added to \[Socket\].*/.exec(t.program.stderr) ?? [];
+  t.check(warning === undefined, {
+    diagnosis: 'socket-listener-added-again',
+    message: `${requests + 1} requests came on one connection, and Node warns that its socket has more and more listeners: with each request one is added, and none ever goes. A socket lives longer than a request: listen to it once, in 'connection', or to the response.`,
+    expected: 'no warning on standard error',
+    actual: brief(warning ?? '', 200),
+    exchange: undefined,
   });
   const [second, third] = [t.connect(), t.connect()];
   await ask(second, '/');
