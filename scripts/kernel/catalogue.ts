@@ -35,7 +35,7 @@ export interface Specimen {
   diagnoses: string[];
   /** Whether this machine can show it. */
   applies: boolean;
-  /** Whether it is one of those that a quick look takes: one right one, and a wrong one of every other step, each with another diagnosis. */
+  /** Whether it is one of those that a quick look takes: one right one, and a wrong one of every third step, each with another diagnosis. */
   representative: boolean;
 }
 
@@ -79,7 +79,7 @@ export async function specimens(lesson: Lesson, kind: 'wrong' | 'valid'): Promis
   const seen = new Set<string>();
   for (const specimen of found) {
     const [diagnosis = ''] = specimen.diagnoses;
-    if (specimen.step % 2 > 0 || shown.has(specimen.step) || seen.has(diagnosis)) continue;
+    if (specimen.step % 3 > 0 || shown.has(specimen.step) || seen.has(diagnosis)) continue;
     specimen.representative = true;
     shown.add(specimen.step);
     seen.add(diagnosis);
