@@ -14,8 +14,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { stripsTypes } from '../kernel/program.ts';
-import { loadsInThread, stripper, withLoader } from './loading.ts';
+import { needsWorker, stripper, withLoader } from './loading.ts';
 
 export type Tier = 'namespaces' | 'process';
 
@@ -26,9 +25,6 @@ export interface Isolation {
   /** What it does not. */
   lacks: string[];
 }
-
-/** Whether the loader of TypeScript needs a worker, so that the permission model must allow them. */
-const needsWorker = !stripsTypes && !loadsInThread;
 
 const quiet = { stdio: 'ignore', timeout: 10_000 } as const;
 const works = (command: string, args: string[]): boolean =>

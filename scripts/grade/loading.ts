@@ -52,10 +52,11 @@ export function stripAhead(stage: string): void {
 }
 
 /**
- * Whether the staged loader does without a worker: a start costs half as much, and none need be allowed. Node 20, which
- * changes no more, has the place for it; what lies open of Node for that is closed before the program is loaded.
+ * Whether the staged loader needs a worker, so that the permission model must allow them. Node 20, which changes no more, has a
+ * place for it in the program's own thread: a start costs half as much, and what lies open of Node for that is closed before
+ * the program is loaded.
  */
-export const loadsInThread = !stripsTypes && process.versions.node.startsWith('20.');
+export const needsWorker = !stripsTypes && !process.versions.node.startsWith('20.');
 
 /**
  * Node's words with the staged loader in place of the project's.
@@ -65,5 +66,5 @@ export function withLoader(stage: string, words: string[]): string[] {
   const at = words.findIndex((word) => word.endsWith('strip-register.cjs'));
   if (at < 0) return words;
   const staged = words.with(at, join(loaderDir(stage), 'loader.cjs'));
-  return loadsInThread ? ['--expose-internals', ...staged] : staged;
+  return needsWorker ? staged : ['--expose-internals', ...staged];
 }

@@ -14,7 +14,7 @@ import { defaults } from './connection.ts';
 import { UsageError } from './failure.ts';
 import { patiently } from './patience.ts';
 import * as procfs from './procfs.ts';
-import { adopt, killGroup, release } from './reaper.ts';
+import { adopt, killGroup, release, signal } from './reaper.ts';
 import { strip } from './strip.cjs';
 
 export interface Exit {
@@ -536,13 +536,7 @@ export class Program {
     this.ended = true;
     // Node's permission model is no process around the program; a sandbox is.
     if (this.#child.spawnfile === process.execPath) this.#child.kill(name);
-    else if (this.innerPid !== this.pid) {
-      try {
-        process.kill(this.innerPid, name);
-      } catch {
-        // It has ended meanwhile.
-      }
-    }
+    else if (this.innerPid !== this.pid) signal(this.innerPid, name);
   }
 
   /** Resident memory in bytes, where the system tells. */
@@ -581,13 +575,7 @@ export class Program {
     }
     killGroup(this.pid);
     await this.exited;
-    for (const pid of this.survivors()) {
-      try {
-        process.kill(pid, 'SIGKILL');
-      } catch {
-        // Gone by itself.
-      }
-    }
+    for (const pid of this.survivors()) signal(pid, 'SIGKILL');
     release(this.pid);
     for (const stream of this.#child.stdio) stream?.destroy();
   }
@@ -597,13 +585,6 @@ export class Program {
     if (this.children.length === 0 && this.options.trusted) return [];
     const found = procfs.marked(this.#mark, this.pid, this.#born);
     if (found) return found.filter((pid) => pid !== this.pid);
-    return this.children.filter((pid) => {
-      try {
-        process.kill(pid, 0);
-        return true;
-      } catch {
-        return false;
-      }
-    });
+    return this.children.filter((pid) => signal(pid, 0));
   }
 }

@@ -39,6 +39,18 @@ export const adopt = (group: number): void => tell(`add ${group}\n`);
 /** The process group is gone; its number may be used again by others. */
 export const release = (group: number): void => tell(`del ${group}\n`);
 
+/**
+ * Sends a signal; 0 only asks whether somebody is there.
+ * @returns false when there is nobody to get it: a process may end at any moment
+ */
+export function signal(pid: number, name: NodeJS.Signals | 0): boolean {
+  try {
+    return process.kill(pid, name);
+  } catch {
+    return false;
+  }
+}
+
 /** Ends a process group at once: the program and all that it started and did not detach. */
 export function killGroup(group: number): void {
   if (group < 2) return; // It never started.

@@ -5,7 +5,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { dirname, join, delimiter } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
 import { marked } from '../kernel/procfs.ts';
-import { adopt, killGroup, release } from '../kernel/reaper.ts';
+import { adopt, killGroup, release, signal } from '../kernel/reaper.ts';
 import type { Sandbox } from './sandbox.ts';
 
 export interface Ran {
@@ -112,13 +112,4 @@ async function end(group: number, mark: string): Promise<void> {
   killGroup(group);
   for (const pid of alive()) signal(pid, 'SIGKILL');
   release(group);
-}
-
-/** @returns false when there is nobody to get it */
-function signal(pid: number, name: NodeJS.Signals | 0): boolean {
-  try {
-    return process.kill(pid, name);
-  } catch {
-    return false;
-  }
 }
